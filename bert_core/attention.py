@@ -1,0 +1,90 @@
+"""Self-attention over packed sequences: three ways to compute one formula.
+
+    softmax(q kᵀ / √K) v     within each sequence, never across its boundary
+
+- `varlen`: `torch.nn.attention.varlen` reads the packed rows as they are. CUDA of compute capability 8 and above, half
+  precision, no dropout on the probabilities (the kernel has none).
+- `sdpa`: `scaled_dot_product_attention` on a padded rectangle; everywhere.
+- `reference`: the formula itself, a sequence at a time. What the tests hold the other two against.
+
+Shapes: T real tokens, B sequences, L longest sequence, H heads, K head size.
+"""
+
+import functools
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bert_core.packing import Packed, pad, unpad
+
+AttentionPath = Literal["varlen", "sdpa", "reference"]
+
+
+def choose_path(device: torch.device, dtype: torch.dtype, dropout: float) -> AttentionPath:
+    """The fastest path that computes exactly what is asked for."""
+    half = dtype in (torch.bfloat16, torch.float16)
+    return "varlen" if half and dropout == 0 and _has_varlen(device) else "sdpa"
+
+
+@functools.cache
+def _has_varlen(device: torch.device) -> bool:
+    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device)[0] < 8:
+        return False
+    try:
+        from torch.nn.attention import varlen  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def self_attention(qkv: Tensor, packed: Packed, dropout: float = 0.0, path: AttentionPath | None = None) -> Tensor:
+    """Attends within each sequence.
+
+    Args:
+        qkv: queries, keys and values, [T, 3, H, K].
+        packed: where the sequences lie.
+        dropout: rate on the attention probabilities.
+        path: one of the three ways; None for the fastest that fits.
+
+    Returns:
+        [T, H, K]
+    """
+    match path or choose_path(qkv.device, qkv.dtype, dropout):
+        case "varlen":
+            return _varlen(qkv, packed)
+        case "sdpa":
+            return _sdpa(qkv, packed, dropout)
+        case "reference":
+            return _reference(qkv, packed, dropout)
+
+
+def _varlen(qkv: Tensor, packed: Packed) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = qkv.unbind(1)  # [T, H, K] each
+    boundaries, longest = packed.boundaries, packed.max_length
+    attended = varlen_attn(query, key, value, boundaries, boundaries, longest, longest)
+    assert isinstance(attended, Tensor)  # it is a tuple only when asked for the log-sum-exp
+    return attended
+
+
+def _sdpa(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
+    query, key, value = pad(qkv, packed).permute(2, 0, 3, 1, 4)  # [B, H, L, K] each
+    mask = None
+    if not packed.is_rectangle:
+        lengths = packed.boundaries.diff()
+        mask = torch.arange(packed.max_length, device=qkv.device) < lengths[:, None]  # [B, L], True where real
+        mask = mask[:, None, None, :]
+    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    return unpad(attended.transpose(1, 2), packed)  # [B, L, H, K] → [T, H, K]
+
+
+def _reference(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
+    attended = []
+    for sequence in qkv.split(packed.boundaries.diff().tolist()):
+        query, key, value = sequence.permute(1, 2, 0, 3)  # [H, length, K] each
+        scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5
+        attended.append((F.dropout(scores.softmax(-1), dropout) @ value).transpose(0, 1))
+    return torch.cat(attended)
