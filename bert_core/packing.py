@@ -56,7 +56,11 @@ class Packed:
         return replace(self, **{name: change(value) for name, value in values.items() if isinstance(value, Tensor)})
 
 
-def pack(input_ids: Sequence[Sequence[int]], token_type_ids: Sequence[Sequence[int]] | None = None) -> Packed:
+Row = Sequence[int] | np.ndarray
+"""The ids of one sequence."""
+
+
+def pack(input_ids: Sequence[Row], token_type_ids: Sequence[Row] | None = None) -> Packed:
     """Lays sequences of token ids end to end.
 
     Args:

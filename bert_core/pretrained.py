@@ -93,7 +93,9 @@ def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> N
     expected = network.state_dict()
     missing = sorted(expected.keys() - weights.keys())
     if missing:
-        raise PretrainedError(f"the weights in {directory} lack {missing[0]} and {len(missing) - 1} more of {kind.__name__}")
+        raise PretrainedError(
+            f"the weights in {directory} lack {missing[0]} and {len(missing) - 1} more of {kind.__name__}"
+        )
     for name, tensor in expected.items():
         if tensor.shape != weights[name].shape:
             raise PretrainedError(

@@ -118,7 +118,7 @@ def test_our_folder_comes_back_bit_for_bit(tmp_path):
 
 @pytest.mark.parametrize("layout", ["safetensors", "shards", "bin", "bare names"])
 def test_a_folder_written_by_transformers_loads(tmp_path, layout):
-    ours, theirs = networks(SIZES[1], seed=3)
+    _, theirs = networks(SIZES[1], seed=3)
     if layout == "bare names":
         theirs.bert.save_pretrained(tmp_path)
     elif layout == "bin":
@@ -137,8 +137,10 @@ def test_a_folder_written_by_transformers_loads(tmp_path, layout):
 def test_old_layer_norm_names_load(tmp_path):
     ours, _ = networks(SIZES[0])
     weights = to_hugging_face(ours.state_dict(), ours.config)
-    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
-           for name, tensor in weights.items()}
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        for name, tensor in weights.items()
+    }
     assert old.keys() != weights.keys()
     back = from_hugging_face(old, ours.config)
     assert back.keys() == ours.state_dict().keys()

@@ -1,0 +1,175 @@
+"""Where a run takes place: versions, code, machine, speed, and which process this is.
+
+`describe_environment` is what goes into the run's tags and report; `matmul_rate` is the yardstick of MFU; `agree` lets
+all processes of a distributed run work in one run directory. torch is imported only by the functions that need it.
+"""
+
+import importlib.metadata
+import itertools
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiment.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+_PACKAGES = ("torch", "pytorch-lightning", "tokenizers", "mlflow")
+_AGREED = "SAEBERT_AGREED"
+_agreements = itertools.count()
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, code, platform and devices, by plain names; None where something is absent."""
+    import torch
+
+    versions = {name.replace("-", "_"): _version(name) for name in _PACKAGES}
+    return {
+        "python": platform.python_version(),
+        **versions,
+        "cuda": torch.version.cuda,
+        "git_commit": git_commit(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cpu_cores": cpu_cores(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit of the code, with "+dirty" when tracked files differ from it; None outside a git checkout.
+
+    `folder` is this package's unless given. A package that lies in someone else's checkout without belonging to it (in
+    a virtual environment, say) has no commit.
+    """
+    folder = folder or Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    if not git("ls-files", "."):
+        return None
+    commit = git("rev-parse", "HEAD")
+    return f"{commit}+dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def cpu_name() -> str:
+    """The processor's model, as the system calls it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or platform.machine()
+
+
+def cpu_cores() -> int:
+    """Cores that this process may use, which under a job scheduler are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def supports_bf16(device: "torch.device") -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware, so that bf16 is a gain and not a loss."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False
+
+
+def matmul_rate(device: "torch.device", dtype: "torch.dtype") -> float:
+    """Floating-point operations a second in the best of several large square matrix products, measured here.
+
+    The denominator of MFU: it says which share of what this machine can really multiply a run turns into training,
+    for any CPU or GPU, without a table of vendors' peak figures (on GPUs those are some 10 to 30 % higher). Takes less
+    than half a second. A product of two n × n matrices counts 2 n³.
+    """
+    import torch
+
+    def seconds(left: "torch.Tensor", right: "torch.Tensor") -> float:
+        start = time.perf_counter()
+        left @ right
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+        return time.perf_counter() - start
+
+    def operands(size: int) -> "list[torch.Tensor]":
+        # Not ones or zeros: a GPU multiplies those faster than anything real, since fewer bits change.
+        return [torch.randn(size, size, device=device, dtype=dtype) for _ in range(2)]
+
+    size, best = 512, 0.0
+    matrices = operands(size)
+    seconds(*matrices)  # the first call loads the library
+    deadline = time.perf_counter() + 0.3
+    while time.perf_counter() < deadline:
+        elapsed = seconds(*matrices)
+        best = max(best, 2 * size**3 / elapsed)
+        # Larger products come closer to the peak; go on to the next size while one takes less than 10 ms.
+        if elapsed < 0.01 and size < 8192:
+            size *= 2
+            matrices = operands(size)
+    return best
+
+
+def process_rank() -> int:
+    """This process's number in a distributed run, 0 in any other, by the variables that Lightning goes by."""
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
+        if name in os.environ:
+            return int(os.environ[name])
+    return 0
+
+
+def agree(make: Callable[[], str]) -> str:
+    """The text that the main process makes, in every process of the run: the path of the new run directory, say.
+
+    `make` is called in the main process alone. The others learn its result from the environment when Lightning started
+    them (they are the main one's children, started by `Trainer.fit`), and through torchrun's store when torchrun did.
+    Every process has to call it, and equally often.
+
+    Raises UsageError in a process that was started in another way.
+    """
+    number = next(_agreements)
+    rank = process_rank()
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    value = None
+    if rank == 0:
+        value = make()
+        os.environ[f"{_AGREED}_{number}"] = value
+        if world_size == 1:
+            return value
+    elif f"{_AGREED}_{number}" in os.environ:
+        return os.environ[f"{_AGREED}_{number}"]
+    if world_size == 1 or "MASTER_ADDR" not in os.environ:
+        raise UsageError(f"process {rank} cannot reach the main process; start a distributed run with torchrun.")
+
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://"))
+    key = f"saebert/agreed/{number}"
+    if value is not None:
+        store.set(key, value)
+    return store.get(key).decode()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

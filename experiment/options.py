@@ -1,0 +1,387 @@
+"""Command line and YAML from one dataclass.
+
+A configuration is a dataclass with a docstring under each field:
+
+    @dataclass
+    class Config:
+        corpus: list[Path] = field(default_factory=list, metadata={"group": "Data", "metavar": "PATH"})
+        \"\"\"Files and folders of raw text.\"\"\"
+        preset: Literal["tiny", "mini"] = "tiny"
+        \"\"\"Size of the network.\"\"\"
+
+`parse(Config, ["--preset", "mini", "--corpus", "청원.jsonl", "위키.txt"], description=…)` gives the instance,
+`parse(Config, ["--config", "runs/pretrain/첫번째/config.yaml"], …)` reads the same names from a file, and flags win
+over the file. `--help` prints the docstrings, grouped by `metadata["group"]`, with their defaults; a `metavar` in the
+metadata names the value there.
+
+Field types: `int`, `float`, `str`, `bool` (`--name`, `--no_name`), `Path`, `Literal` of strings, `list[T]` or
+`tuple[T, ...]` of these (one or more values), and `T | None` (`none` gives None, but for `str`, where it is text).
+Which contradictions a configuration refuses is its own affair: a `ValueError` or `UsageError` out of its
+`__post_init__` reaches the user as a sentence.
+
+What it does not do: nested dataclasses, positional arguments, abbreviated flags, values from the environment.
+"""
+
+import ast
+import difflib
+import inspect
+import math
+import shutil
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from experiment.errors import UsageError
+from experiment.run_directory import replacing
+
+if TYPE_CHECKING:
+    import yaml
+
+Config = TypeVar("Config")
+
+_WHAT = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "true or false"}
+_METAVAR = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of a configuration, as the command line and the file see it."""
+
+    name: str
+    kind: type
+    """Type of the value, or of one item: int, float, str, bool or Path."""
+    choices: tuple[str, ...]
+    """Texts allowed (from a `Literal`); empty for any."""
+    container: type | None
+    """`list` or `tuple` where the field takes several values."""
+    optional: bool
+    """Whether None is a value."""
+    default: Any
+    """The default, or `MISSING` where the option must be given."""
+    help: str
+    group: str
+    metavar: str
+
+    @property
+    def what(self) -> str:
+        """What one value must be, for messages: "a whole number", "one of tiny, mini"."""
+        return f"one of {', '.join(self.choices)}" if self.choices else _WHAT[self.kind]
+
+    def item(self, value: object) -> Any:
+        """One value out of its text on the command line, or out of the YAML value.
+
+        Raises ValueError where it is none; the caller says where.
+        """
+        if self.kind is bool:
+            if isinstance(value, bool):
+                return value
+        elif self.kind is int:
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            if isinstance(value, str):
+                return int(value)
+        elif self.kind is float:
+            # YAML 1.1 reads 1e-4 (no dot) as text, so a text is as good as a number.
+            if isinstance(value, int | float | str) and not isinstance(value, bool):
+                number = float(value)
+                if math.isfinite(number):
+                    return number
+        elif isinstance(value, str) and (not self.choices or value in self.choices):
+            return Path(value) if self.kind is Path else value
+        raise ValueError
+
+    def value(self, given: object) -> Any:
+        """The field's value out of what was given: an item, a list of items, or None.
+
+        A single item may stand for a list of one. Raises ValueError.
+        """
+        if self.optional and (given is None or (given == "none" and self.kind is not str)):
+            return None
+        if self.container is None:
+            return self.item(given)
+        items = given if isinstance(given, list) else [given]
+        return self.container(self.item(item) for item in items)
+
+
+def read_options(config_class: type) -> dict[str, Option]:
+    """The options of a configuration class by name, in the order of its fields."""
+    hints = typing.get_type_hints(config_class)
+    documentation = _field_docstrings(config_class)
+    options = {}
+    for field in fields(config_class):
+        kind, optional = hints[field.name], False
+        if typing.get_origin(kind) in (typing.Union, types.UnionType):
+            kind, optional = next(t for t in typing.get_args(kind) if t is not type(None)), True
+        container = typing.get_origin(kind) if typing.get_origin(kind) in (list, tuple) else None
+        if container:
+            kind = typing.get_args(kind)[0]
+        choices: tuple[str, ...] = ()
+        if typing.get_origin(kind) is Literal:
+            choices, kind = typing.get_args(kind), str
+        if kind not in _WHAT:
+            raise TypeError(f"{config_class.__name__}.{field.name}: options do not know the type {hints[field.name]}")
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        options[field.name] = Option(
+            name=field.name,
+            kind=kind,
+            choices=choices,
+            container=container,
+            optional=optional,
+            default=default,
+            help=documentation.get(field.name, ""),
+            group=field.metadata.get("group", "Options"),
+            metavar=field.metadata.get("metavar", "|".join(choices) or _METAVAR.get(kind, "")),
+        )
+    return options
+
+
+def _field_docstrings(config_class: type) -> dict[str, str]:
+    """The string under each annotated field, read from the source of the class and of the dataclasses under it."""
+    found: dict[str, str] = {}
+    for base in reversed([c for c in config_class.__mro__ if is_dataclass(c)]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for statement, following in zip(body.body, body.body[1:], strict=False):
+            if (
+                isinstance(statement, ast.AnnAssign)
+                and isinstance(statement.target, ast.Name)
+                and isinstance(following, ast.Expr)
+                and isinstance(following.value, ast.Constant)
+                and isinstance(following.value.value, str)
+            ):
+                found[statement.target.id] = " ".join(following.value.value.split())
+    return found
+
+
+def parse(config_class: type[Config], argv: Sequence[str], *, description: str, epilog: str = "") -> Config:
+    """The configuration that a command line asks for.
+
+    `argv` is the command line without the program's name. Defaults give way to the file of `--config`, and that to
+    the flags. Prints the help and exits with 0 for `--help`. Raises UsageError, one sentence, for every mistake.
+    """
+    options = read_options(config_class)
+    if "-h" in argv or "--help" in argv:
+        print(help_text(options, description, epilog))
+        raise SystemExit(0)
+    given, config_file = _read_flags(options, argv)
+    if config_file is not None:
+        given = _read_file(options, config_file) | given
+    for option in options.values():
+        if option.default is MISSING and option.name not in given:
+            raise UsageError(f"--{option.name} is needed: {option.what}.")
+    try:
+        return config_class(**given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _read_flags(options: dict[str, Option], argv: Sequence[str]) -> tuple[dict[str, Any], Path | None]:
+    """The values given on the command line, and the file that `--config` names."""
+    given: dict[str, Any] = {}
+    config_file = None
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise UsageError(f"'{word}' belongs to no flag; write --name value (see --help).")
+        name, equals, inline = word[2:].partition("=")
+        values = [inline] if equals else []
+        while not equals and words and not words[0].startswith("--"):
+            values.append(words.pop(0))
+        if name == "config":
+            if len(values) != 1:
+                raise UsageError("--config needs one file.")
+            config_file = Path(values[0])
+            continue
+        negated = name.startswith("no_") and name not in options and name[3:] in options
+        option = options.get(name[3:] if negated else name)
+        if option is None or (negated and option.kind is not bool):
+            known = ["config", "help", *options, *(f"no_{o.name}" for o in options.values() if o.kind is bool)]
+            raise UsageError(f"there is no flag --{name}; {_nearest(name, known, '--')}")
+        if option.kind is bool:
+            if values:
+                raise UsageError(f"--{name} takes no value, but '{values[0]}' follows it.")
+            given[option.name] = not negated
+        elif not values:
+            raise UsageError(f"--{name} needs a value: {option.what}.")
+        elif len(values) > 1 and option.container is None:
+            raise UsageError(f"--{name} takes one value, but '{values[1]}' follows '{values[0]}'.")
+        else:
+            try:
+                given[option.name] = option.value(values if option.container and len(values) > 1 else values[0])
+            except ValueError:
+                bad = next(v for v in values if not _fits(option, v))
+                raise UsageError(f"--{name} needs {option.what}, not '{bad}'.") from None
+    return given, config_file
+
+
+def _read_file(options: dict[str, Option], path: Path) -> dict[str, Any]:
+    """The values given in a YAML file; every mistake is reported with its line."""
+    import yaml
+
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--config {path}: not a text file in UTF-8.") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{path}:{line}: not YAML: {error.problem}.") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}.") from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise UsageError(f"{path}:{root.start_mark.line + 1}: expected lines of the form 'name: value'.")
+    loader = yaml.SafeLoader("")
+    given: dict[str, Any] = {}
+    for key_node, value_node in root.value:
+        name, where = str(key_node.value), f"{path}:{key_node.start_mark.line + 1}"
+        if name not in options:
+            raise UsageError(f"{where}: there is no option '{name}'; {_nearest(name, list(options))}")
+        if name in given:
+            raise UsageError(f"{where}: '{name}' is given a second time.")
+        option = options[name]
+        items = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+        if isinstance(value_node, yaml.SequenceNode) and option.container is None:
+            raise UsageError(f"{where}: {name} takes one value, not a list.")
+        values = []
+        for item in items:
+            try:
+                values.append(_scalar(loader, option, item))
+                option.value(values[-1])
+            except (ValueError, yaml.YAMLError):
+                shown = f"'{item.value}'" if isinstance(item, yaml.ScalarNode) else "a list or mapping"
+                raise UsageError(
+                    f"{path}:{item.start_mark.line + 1}: {name} needs {option.what}, not {shown}."
+                ) from None
+        given[name] = option.value(values if isinstance(value_node, yaml.SequenceNode) else values[0])
+    return given
+
+
+def _scalar(loader: "yaml.SafeLoader", option: Option, node: "yaml.Node") -> object:
+    """The value of a YAML scalar; for text and paths as it is written, so that `name: 2026` or `on` is a text too."""
+    value = loader.construct_object(node)
+    if option.kind in (str, Path) and value is not None and not isinstance(value, dict | list):
+        return node.value
+    return value
+
+
+def _fits(option: Option, text: str) -> bool:
+    try:
+        option.value(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _nearest(name: str, known: list[str], prefix: str = "") -> str:
+    """How a sentence about an unknown name ends: with the nearest known one."""
+    close = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
+    return f"did you mean {prefix}{close[0]}?" if close else "see --help."
+
+
+def help_text(options: dict[str, Option], description: str, epilog: str = "") -> str:
+    """The page that `--help` prints, as wide as the terminal but between 72 and 100 columns."""
+    width = min(100, max(72, shutil.get_terminal_size().columns))
+    indent = 26
+    lines = [*textwrap.wrap(description, width), ""]
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for option in options.values():
+        groups.setdefault(option.group, []).append((_flag(option), _describe(option)))
+    general = [("--config FILE", "Read options from a YAML file, with the names of these flags; flags win over it.")]
+    groups.setdefault("General", []).extend([*general, ("--help", "Show this page.")])
+    for group, rows in groups.items():
+        lines.append(group)
+        for flag, text in rows:
+            head = f"  {flag}"
+            if len(head) > indent - 2:
+                lines.append(head)
+                head = ""
+            lines += textwrap.wrap(
+                text, width, initial_indent=head.ljust(indent), subsequent_indent=" " * indent, break_on_hyphens=False
+            ) or [head]
+        lines.append("")
+    if epilog:
+        lines += [line for part in epilog.splitlines() for line in (textwrap.wrap(part, width) or [""])]
+    return "\n".join(lines).rstrip()
+
+
+def _flag(option: Option) -> str:
+    if option.kind is bool:
+        return f"--[no_]{option.name}"
+    return f"--{option.name} {option.metavar}" + (" ..." if option.container else "")
+
+
+def _describe(option: Option) -> str:
+    """Help and default of one option; None and an empty list are for the docstring to explain."""
+    if option.default is MISSING:
+        return f"{option.help.removesuffix('.')} (needed)."
+    if option.default is None or option.default in ([], (), ""):
+        return option.help
+    if option.kind is bool:
+        default = "on" if option.default else "off"
+    elif option.container:
+        default = " ".join(str(item) for item in option.default)
+    else:
+        default = str(option.default)
+    return f"{option.help.removesuffix('.')} (default: {default})."
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """The configuration as plain values: paths become text, tuples lists."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {field.name: plain(getattr(config, field.name)) for field in fields(config)}
+
+
+def write_yaml(config: Any, path: Path) -> None:
+    """Write the configuration so that `--config path` repeats it: every field, grouped as in `--help`."""
+    import yaml
+
+    values = as_dict(config)
+    groups: dict[str, dict[str, Any]] = {}
+    for option in read_options(type(config)).values():
+        groups.setdefault(option.group, {})[option.name] = values[option.name]
+    blocks = (
+        f"# {group}\n{yaml.safe_dump(part, allow_unicode=True, sort_keys=False, width=10**6)}"
+        for group, part in groups.items()
+    )
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(blocks), encoding="utf-8")
+
+
+def run_main(
+    main: Callable[[], object], *sentences: type[Exception], interrupted: str = "stopped by the keyboard."
+) -> int:
+    """Run a program's main function and give its exit code.
+
+    0 when it returns. A `UsageError`, or one of the other exception classes given, is printed to stderr as one line
+    "error: …" and gives 2; Ctrl-C prints `interrupted` and gives 130. Lightning turns Ctrl-C within `Trainer.fit`
+    into `SystemExit(1)`; that counts as Ctrl-C too. Anything else is a fault of the program and keeps its traceback.
+    """
+    shown: tuple[type[Exception], ...] = (UsageError, *sentences)
+    try:
+        main()
+    except shown as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return 130
+    except SystemExit as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        print(f"\n{interrupted}", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,237 @@
+"""What a pretraining run can be asked for: one dataclass, from which flags, YAML and `--help` are made.
+
+A field that is None is filled by the preset (`resolved`). Imports nothing heavy, so that `--help` answers at once.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+
+def _option(default: Any, group: str, metavar: str | None = None) -> Any:
+    metadata = {"group": group} | ({"metavar": metavar} if metavar else {})
+    if default == []:
+        return field(default_factory=list, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A whole run; the docstring under each field is its help text."""
+
+    corpus: list[Path] = _option([], "Data", "PATH")
+    """Files and folders of raw text: petitions (JSON lines), namuwikitext, plain text; .gz, .xz and .zip, too. Without
+    it the run uses the built-in sample."""
+    vocab_size: int | None = _option(None, "Data")
+    """Tokens of the WordPiece vocabulary that is trained on the corpus; by preset."""
+    tokenizer: Path | None = _option(None, "Data", "DIR")
+    """Folder with a tokenizer to use instead of training one."""
+    tokenizer_sample_mb: int = _option(1000, "Data")
+    """Text that the tokenizer is trained on at the most, drawn evenly over the corpus, in MB of UTF-8."""
+    heldout_documents: int | None = _option(None, "Data")
+    """Documents kept for evaluation, chosen by their content; 1 % of the corpus (2 to 1,000) when left out."""
+    cache_dir: Path | None = _option(None, "Data", "DIR")
+    """Where indices, unpacked files and tokens are kept; OUTPUT_DIR/cache when left out."""
+    token_cache: bool = _option(False, "Data")
+    """Tokenise the corpus once, before training, for devices that would wait for their data."""
+    workers: int | None = _option(None, "Data")
+    """Processes a device that build batches; 0 builds in the training process; by cores when left out."""
+
+    keep_urls: bool = _option(False, "Cleaning")
+    """Keep web addresses."""
+    keep_repeats: bool = _option(False, "Cleaning")
+    """Keep runs of one character (ㅋㅋㅋㅋ) instead of shortening them to two."""
+    keep_placeholders: bool = _option(False, "Cleaning")
+    """Keep the marks that stand for removed names (OOO)."""
+    keep_notices: bool = _option(False, "Cleaning")
+    """Keep the petition board's notices ([본 게시물의 일부 내용이 …])."""
+    keep_all_characters: bool = _option(False, "Cleaning")
+    """Keep characters outside Hangul, Latin, digits, punctuation, emoji and Hanja."""
+    keep_hanja: bool = _option(True, "Cleaning")
+    """Keep Hanja."""
+    min_chars: int = _option(10, "Cleaning")
+    """Shorter sentences are dropped, in characters."""
+
+    preset: Literal["tiny", "mini", "small", "medium", "base", "large"] = _option("tiny", "Network")
+    """Google's BERT sizes, with a recipe for each."""
+    max_length: int | None = _option(None, "Network")
+    """Tokens of a sequence at the most, [CLS] and [SEP] included; by preset."""
+    dropout: float | None = _option(None, "Network")
+    """Rate on hidden states and attention probabilities; by preset."""
+    initializer_range: float | None = _option(None, "Network")
+    """Standard deviation of the initial weights; by preset."""
+    init_from: Path | None = _option(None, "Network", "DIR")
+    """Folder of a BERT to go on from (ours or anyone's), with its tokenizer and size."""
+
+    mask_rate: float = _option(0.15, "Objective")
+    """Share of the tokens that MLM hides."""
+    mask_unit: Literal["token", "word", "span"] = _option("token", "Objective")
+    """What MLM hides as one: tokens, whole words, or spans of words (SpanBERT)."""
+    second_objective: Literal["nsp", "sop", "none"] = _option("nsp", "Objective")
+    """Next-sentence prediction, sentence-order prediction (ALBERT), or MLM alone on full segments (RoBERTa)."""
+    segments: Literal["filled", "sentences"] = _option("filled", "Objective")
+    """Segments of consecutive sentences up to the length, or of one sentence each."""
+    truncation: Literal["longest_first", "second_first"] = _option("longest_first", "Objective")
+    """Which segment gives way when both are too long together."""
+    short_rate: float = _option(0.1, "Objective")
+    """Share of filled pairs that aim at a random shorter length."""
+
+    max_steps: int | None = _option(None, "Training")
+    """Optimizer steps; the learning rate falls to 0 at the last."""
+    max_minutes: float | None = _option(None, "Training", "M")
+    """Minutes of training, evaluation on held-out text included; the learning rate falls to 0 at the end. 20 when neither
+    is given, 1 on the built-in sample."""
+    batch_tokens: int | None = _option(None, "Training")
+    """Real tokens a device and forward pass; by preset."""
+    accumulate: int = _option(1, "Training")
+    """Forward passes an optimizer step."""
+    learning_rate: float | None = _option(None, "Training")
+    """Highest learning rate; by preset."""
+    warmup: float = _option(0.06, "Training")
+    """Share of the run in which the learning rate rises."""
+    weight_decay: float = _option(0.01, "Training")
+    """AdamW's, on weight matrices and embeddings only."""
+    clip: float = _option(1.0, "Training")
+    """Longest gradient; a longer one is shortened to it."""
+    seed: int = _option(0, "Training")
+    """Of weights, shuffling, pairs and masks."""
+
+    accelerator: str = _option("auto", "Device")
+    """As in PyTorch Lightning: auto, cpu, gpu, mps."""
+    devices: int | None = _option(None, "Device")
+    """How many of this machine; all GPUs, or one CPU process, when left out."""
+    num_nodes: int = _option(1, "Device")
+    """Machines."""
+    strategy: str = _option("auto", "Device")
+    """As in PyTorch Lightning: auto, ddp, fsdp."""
+    precision: Literal["auto", "32", "bf16", "16"] = _option("auto", "Device")
+    """auto: bf16 where the device computes in it, else 32."""
+    compile: bool = _option(False, "Device")
+    """torch.compile the network."""
+
+    output_dir: Path = _option(Path("runs"), "Run", "DIR")
+    """Holds the run directories (pretrain/NAME) and the tracking store."""
+    name: str | None = _option(None, "Run")
+    """Of the run directory and the MLflow run; date and time when left out."""
+    resume: str | None = _option(None, "Run", "auto|DIR")
+    """Go on with an unfinished run: the newest (auto) or this one. Its configuration holds; budget, devices and tracking
+    may be changed."""
+    evaluations: int = _option(10, "Run")
+    """How often held-out text is evaluated, evenly over the run."""
+    checkpoint_minutes: float = _option(10.0, "Run", "M")
+    """Minutes between checkpoints; the last two are kept."""
+    log_every: int = _option(10, "Run")
+    """Optimizer steps between two points of the curves."""
+    tracking_uri: str | None = _option(None, "Run", "URI")
+    """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
+
+    def __post_init__(self) -> None:
+        if self.max_steps is not None and self.max_minutes is not None:
+            raise ValueError("--max_steps and --max_minutes both set the length of the run; give one of them")
+        if self.tokenizer and self.vocab_size is not None:
+            raise ValueError("--tokenizer brings its own vocabulary; leave out --vocab_size")
+        if self.init_from and (self.tokenizer or self.vocab_size is not None):
+            raise ValueError("--init_from brings its own tokenizer; leave out --tokenizer and --vocab_size")
+        if self.second_objective == "none" and self.segments == "sentences":
+            raise ValueError("--segments sentences makes pairs, but --second_objective none asks for single segments")
+        if self.second_objective == "none" and self.truncation == "second_first":
+            raise ValueError("--truncation second_first needs a second segment, but --second_objective none has none")
+        for name, low, high in (
+            ("mask_rate", 0, 1), ("short_rate", -1, 1), ("warmup", -1, 1), ("dropout", -1, 1),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not low < value < high and not (low < 0 and value == 0):
+                raise ValueError(
+                    f"--{name} must lie {'above 0' if low == 0 else 'at 0 or above'} and below 1, not {value}"
+                )
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"--{name} must be at least {least}, not {value}")
+        for name in ("max_minutes", "learning_rate", "clip", "checkpoint_minutes"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"--{name} must be above 0, not {value}")
+
+    def resolved(self) -> "PretrainConfig":
+        """With every field that the preset or the kind of corpus decides."""
+        filled = {name: value for name, value in RECIPES[self.preset].items() if getattr(self, name) is None}
+        if self.tokenizer or self.init_from:
+            filled.pop("vocab_size", None)
+        if not self.corpus:
+            filled = {name: value for name, value in SAMPLE_RECIPE.items() if getattr(self, name) is None} | {
+                name: value for name, value in filled.items() if name not in SAMPLE_RECIPE
+            }
+        if self.max_steps is None and self.max_minutes is None:
+            filled["max_minutes"] = 20.0 if self.corpus else 1.0
+        if self.cache_dir is None:
+            filled["cache_dir"] = self.output_dir / "cache"
+        return replace(self, **filled)
+
+
+_LEAST = {
+    "vocab_size": 300, "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8,
+    "max_steps": 1, "batch_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
+    "evaluations": 1, "log_every": 1,
+}  # fmt: skip
+
+CHANGEABLE = frozenset(
+    {
+        "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "compile",
+        "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
+    }
+)  # fmt: skip
+"""What a resumed run may be given anew."""
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "vocab_size": 8000,
+        "max_length": 128,
+        "batch_tokens": 2048,
+        "learning_rate": 1e-3,
+        "dropout": 0.0,
+        "initializer_range": 0.04,
+    },
+    "mini": {
+        "vocab_size": 8000,
+        "max_length": 128,
+        "batch_tokens": 2048,
+        "learning_rate": 1e-3,
+        "dropout": 0.0,
+        "initializer_range": 0.04,
+    },
+    "small": {
+        "vocab_size": 16000,
+        "max_length": 128,
+        "batch_tokens": 4096,
+        "learning_rate": 1e-3,
+        "dropout": 0.0,
+        "initializer_range": 0.02,
+    },
+    "medium": {
+        "vocab_size": 32000,
+        "max_length": 256,
+        "batch_tokens": 16384,
+        "learning_rate": 5e-4,
+        "dropout": 0.1,
+        "initializer_range": 0.02,
+    },
+    "base": {
+        "vocab_size": 32000,
+        "max_length": 512,
+        "batch_tokens": 65536,
+        "learning_rate": 3e-4,
+        "dropout": 0.1,
+        "initializer_range": 0.02,
+    },
+    "large": {
+        "vocab_size": 32000,
+        "max_length": 512,
+        "batch_tokens": 32768,
+        "learning_rate": 2e-4,
+        "dropout": 0.1,
+        "initializer_range": 0.02,
+    },
+}
+
+SAMPLE_RECIPE: dict[str, Any] = {"vocab_size": 4000, "max_length": 64}

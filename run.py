@@ -1,0 +1,28 @@
+"""Pretraining: turns raw Korean text into a BERT of one's own. `python run.py --help` lists every option."""
+
+import sys
+
+from experiment.options import parse, run_main
+from pretrain.config import PretrainConfig
+
+DESCRIPTION = """Pretrain a BERT from scratch on raw Korean text: MLM and next-sentence prediction, with a WordPiece
+tokenizer trained on the same text. Without any argument it runs on a built-in sample."""
+
+EXAMPLES = """examples:
+  python run.py
+  python run.py --corpus petitions/ namuwiki.txt news.txt.xz --preset mini --max_minutes 20
+  python run.py --resume auto
+  torchrun --nproc_per_node 8 run.py --corpus text/ --preset base --max_steps 100000
+"""
+
+
+def main() -> None:
+    config = parse(PretrainConfig, sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
+    # Heavy imports wait until the command line is known to be sound.
+    from pretrain.pipeline import pretrain
+
+    pretrain(config)
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))
