@@ -53,6 +53,10 @@ _GOES_ON = re.compile(rf"\s+(?:{_REPORTED})(?![가-힣])")
 """The next word takes the sentence up: "…합니다 라고 했다"."""
 _GOES_ON_AFTER_QUOTE = re.compile(rf"\s+(?:{_REPORTED}|은|는|을|를|의|에|와|과|도|고|며|로|으로|이|가)(?![가-힣])|\s+(?:들[과은이을의도]|이었|였)")
 _GOES_ON_GLUED = re.compile(r"만(?!약|일)|라고|라는|라며|라면|라도|하고|하는|지만|마는|이라|(?:요|고|며|면|란|[은는을를에의도이가로])(?![가-힣])")
+_GOES_ON_PLAIN = re.compile(
+    rf"\s+(?:{_REPORTED}|해서|해도|하여|하더라도|할|한|한다|한들|함|등|외에?|뿐|말|치고|치면|보니|보면|봐도|못해|말았|더라|고|며|는)(?![가-힣])"
+    r"|\s+(?:했|합니|싶|생각|판단|여기|칭하|느[끼꼈]|들[었은]|말하)"
+)
 _CLOSING = frozenset(")]\"'”’」』》〉")
 _OPENS = re.compile(
     r"\s*(?:그러나|하지만|그런데|근데|그리고|그래서|따라서|그러므로|그러니|그렇지만|그럼에도|그렇다면|또한?|즉|특히|만약|만일|다만|게다가"
@@ -79,6 +83,7 @@ def split_sentences(text: str) -> list[str]:
     Nothing longer than `LONGEST` is returned, and nothing empty. Line breaks count as spaces.
     """
     starts, expected = [0], 1
+    plain_text = "니다" not in text and "요" not in text
     for clue in _CLUE.finditer(text):
         kind = clue.lastgroup
         if kind is None:  # a quotation, or an ending that goes on
@@ -95,7 +100,7 @@ def split_sentences(text: str) -> list[str]:
             if _is_unfinished(text, clue.start()):
                 continue
             cut = clue.start()
-        elif not _ends(text, clue, kind):
+        elif not _ends(text, clue, kind, plain_text):
             continue
         if not _WORDLESS.fullmatch(text, starts[-1], cut):
             starts.append(cut)
@@ -123,7 +128,7 @@ def _is_unfinished(text: str, position: int) -> bool:
     return before in _UNFINISHED or before in {",", ":", "(", "제", "약"}
 
 
-def _ends(text: str, clue: re.Match[str], kind: str) -> bool:
+def _ends(text: str, clue: re.Match[str], kind: str, plain_text: bool) -> bool:
     """Whether a sentence ends where an ending and its punctuation do."""
     start, end = clue.span()
     following = text[end : end + 1]
@@ -137,12 +142,15 @@ def _ends(text: str, clue: re.Match[str], kind: str) -> bool:
             return False
     elif quoted or not ("가" <= following <= "힣" or following in "\"“‘'([<「『《〈【" or following.isalnum()):
         return False
+    glued_on = not spaced and _GOES_ON_GLUED.match(text, end) is not None
     if kind == "formal":
-        return spaced or not _GOES_ON_GLUED.match(text, end)
+        return not glued_on
     if kind == "polite":
-        return spaced or (decorated and not _GOES_ON_GLUED.match(text, end)) or _OPENS.match(text, end) is not None
+        return spaced or (decorated and not glued_on) or _OPENS.match(text, end) is not None
     if kind == "plain":
-        return decorated and spaced or spaced and _OPENS.match(text, end) is not None
+        if decorated or not spaced:
+            return decorated and not glued_on
+        return _OPENS.match(text, end) is not None or (plain_text and _GOES_ON_PLAIN.match(text, end) is None)
     if kind == "mood":
         return spaced and text[start - 1 : start] in _FINAL
     if kind == "aside":

@@ -23,6 +23,7 @@ are there, and it sets the process-wide tracking URI.
 """
 
 import getpass
+import itertools
 import os
 import re
 import shlex
@@ -119,7 +120,7 @@ class Tracking(Logger):
         start = time.monotonic()
         answers = True
         while self._waiting and answers:
-            batch = [self._waiting[i] for i in range(min(_METRICS_A_CALL, len(self._waiting)))]
+            batch = list(itertools.islice(self._waiting, _METRICS_A_CALL))
             metrics = [Metric(*point) for point in batch]
             answers = self._attempt(partial(self._client.log_batch, self.run_id, metrics=metrics))
             for _ in batch if answers else ():
@@ -204,9 +205,11 @@ def open_tracking(
         if run is None:
             if remembered:
                 warn("This store does not have the MLflow run that was begun before, so a new one is opened.")
-            location = artifact_folder(database).as_uri() if database else None
+            # A server keeps artifacts where it sees fit; beside a bare database, mlflow would use the current folder.
+            folder = artifact_folder(database or Path(output_dir).resolve() / "mlflow.db")
+            location = folder.as_uri() if re.match("sqlite|postgresql|mysql|mssql", tracking_uri) else None
             experiment_id = _experiment_id(client, experiment, location)
-            every_tag = _source_tags(tags) | {"run_directory": str(run_directory.path)}
+            every_tag = _source_tags(tags) | {"run_directory": str(run_directory.path.resolve())}
             run = client.create_run(experiment_id, tags=every_tag, run_name=run_directory.name)
             _log_params(client, run.info.run_id, {name: _param(value) for name, value in params.items()})
         else:

@@ -139,7 +139,7 @@ class PairBuilder:
         document, first, second, target = self._two_segments(slot, rng)
         other = document
         if negative:
-            other, second = self._from_elsewhere(document, target - sum(map(len, first)), rng)
+            other, second = self._from_elsewhere(document, target, target - sum(map(len, first)), rng)
         return self._assemble(first, second, NOT_NEXT if negative else IS_NEXT, (document, other))
 
     def _sentence_order(self, slot: int, swapped: bool, rng: np.random.Generator) -> Example:
@@ -150,7 +150,7 @@ class PairBuilder:
 
     def _single(self, slot: int, rng: np.random.Generator) -> Example:
         document, lengths, fraction = self._find(slot, 1, rng)
-        sentences = self._chunk(document, lengths, fraction, self.options.max_length - self._special, rng, 1)
+        sentences = self._chunk(document, lengths, fraction, self.options.max_length - self._special, 1)
         ids = np.concatenate([[self.cls_id], np.concatenate(sentences)[: self.options.max_length - 2], [self.sep_id]])
         return Example(ids, np.zeros_like(ids), IS_NEXT, (document, document))
 
@@ -164,7 +164,7 @@ class PairBuilder:
             return document, [first], [second], target
         if rng.random() < self.options.short_rate:
             target = int(rng.integers(2, target + 1))
-        chunk = self._chunk(document, lengths, fraction, target, rng, 2)
+        chunk = self._chunk(document, lengths, fraction, target, 2)
         cut = int(rng.integers(1, len(chunk)))
         return document, chunk[:cut], chunk[cut:], target
 
@@ -190,15 +190,17 @@ class PairBuilder:
         )
 
     def _chunk(
-        self, document: int, lengths: np.ndarray, fraction: float, target: int, rng: np.random.Generator, fewest: int
+        self, document: int, lengths: np.ndarray, fraction: float, target: int, fewest: int
     ) -> list[np.ndarray]:
         """Consecutive sentences from about `fraction` of the document on, until they hold `target` tokens or it ends."""
         starts = np.concatenate(([0], np.cumsum(lengths)))
-        wanted = target * self._characters_per_token
-        place = min(fraction * starts[-1], max(0.0, starts[-1] - wanted))
+        return self._fill(document, starts, self._first(starts, fraction, target, fewest), target, fewest)
+
+    def _first(self, starts: np.ndarray, fraction: float, target: int, fewest: int) -> int:
+        """The sentence that a chunk begins with: early enough for `target` tokens and `fewest` sentences to follow."""
+        place = min(fraction * starts[-1], max(0.0, starts[-1] - target * self._characters_per_token))
         first = int(np.searchsorted(starts, place, side="right")) - 1
-        first = min(first, len(lengths) - fewest)
-        return self._fill(document, starts, first, target, fewest)
+        return min(first, len(starts) - 1 - fewest)
 
     def _fill(self, document: int, starts: np.ndarray, first: int, target: int, fewest: int) -> list[np.ndarray]:
         """Sentences from number `first` on until they hold `target` tokens, at least `fewest` of them."""
@@ -217,19 +219,29 @@ class PairBuilder:
             last = end
         return chunk
 
-    def _from_elsewhere(self, document: int, target: int, rng: np.random.Generator) -> tuple[int, list[np.ndarray]]:
-        """Another document and a segment B of it.
+    def _from_elsewhere(
+        self, document: int, target: int, room: int, rng: np.random.Generator
+    ) -> tuple[int, list[np.ndarray]]:
+        """Another document and a segment B of `room` tokens, where a chunk of `target` tokens there would have had its B.
 
-        Its first sentence is left out: it is mostly a title, and never the B of a positive pair.
+        So the B of a negative looks like that of a positive: it never is a title, it is as long, and it ends as often with
+        its document. Anything else would give the label away.
         """
         for _ in range(_DRAWS):
-            other, lengths, _ = self._find(int(rng.integers(self._slots)), 2, rng)
-            if other != document:
-                first = int(rng.integers(1, len(lengths)))
-                if self.options.segments == "sentences":
-                    return other, self.source.tokens(other, first, first + 1)
-                starts = np.concatenate(([0], np.cumsum(lengths)))
-                return other, self._fill(other, starts, first, max(1, target), 1)
+            other, lengths, fraction = self._find(int(rng.integers(self._slots)), 2, rng)
+            if other == document:
+                continue
+            starts = np.concatenate(([0], np.cumsum(lengths)))
+            if self.options.segments == "sentences":
+                first = 1 + min(int(fraction * (len(lengths) - 1)), len(lengths) - 2)
+                return other, self.source.tokens(other, first, first + 1)
+            first = self._first(starts, fraction, target, 2)
+            reach = starts[first] + target * self._characters_per_token
+            sentences = min(int(np.searchsorted(starts, reach, side="left")), len(lengths)) - first
+            first += int(rng.integers(1, max(2, sentences)))
+            if starts[-1] >= target * self._characters_per_token:
+                first = max(1, min(first, self._first(starts, 1.0, room, 1)))
+            return other, self._fill(other, starts, first, max(1, room), 1)
         raise DataError(
             "next-sentence prediction found one document only with two sentences or more after cleaning; "
             "add text, or choose --second_objective sop"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from data import index, lines
+from data import formats, index, lines
 from data.errors import DataError
 from data.formats import BROKEN_JSON, EMPTY_DOCUMENT, NO_TEXT, TOO_LONG, Content, Rejected
 from data.index import (
@@ -109,11 +108,8 @@ def test_places_are_kept_up_to_a_limit_and_counted_beyond_it(made, monkeypatch):
 
 
 def test_a_line_too_long_to_hold_is_left_out(made, monkeypatch):
-    for module in (lines, index.__dict__["decode_blocks"].__globals__):
-        if isinstance(module, dict):
-            monkeypatch.setitem(module, "LONGEST_LINE", 64)
-        else:
-            monkeypatch.setattr(module, "LONGEST_LINE", 64)
+    for module in (lines, formats):
+        monkeypatch.setattr(module, "LONGEST_LINE", 64)
     monkeypatch.setattr(lines, "BLOCK", 32)
     found = made({"a": "짧은 글\n" + "길다" * 100 + "\n다른 글\n" + "끝" * 50})
     assert rows(found) == [(0, 1, 1, 4), (0, 3, 1, 4)]
@@ -227,12 +223,3 @@ def test_a_file_that_changes_while_it_is_read(made, tmp_path: Path, monkeypatch)
     with pytest.raises(DataError, match="corpus/a has changed"):
         make_index(sources, tmp_path / "cache", lambda done, total: path.write_text("둘\n" * 150))
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
-
-
-def test_sources_that_were_refused_can_be_pickled(made, tmp_path: Path):
-    Path("corpus").mkdir()
-    Path("corpus/a").write_bytes(b"\x1f\x8bbroken")
-    (source,) = find_sources(["corpus"], tmp_path / "cache", print)
-    assert source.refused
-    with pytest.raises(TypeError):
-        pickle.loads(pickle.dumps(source))

@@ -108,11 +108,21 @@ def test_chunks_are_filled_except_for_the_short_ones(list_source):
     assert all(len(e.ids) == 32 for e in epoch(builder(list_source(documents), short_rate=0.0)))
 
 
-def test_lengths_do_not_give_the_label_away(list_source, marked_documents):
-    examples = [e for number in range(20) for e in epoch(builder(list_source(marked_documents)), number)]
-    for measure in (lambda e: len(e.ids), lambda e: len(segments(e)[0])):
-        means = [np.mean([measure(e) for e in examples if e.label == label]) for label in (0, 1)]
-        assert abs(means[0] - means[1]) < 1.5
+@pytest.mark.parametrize("sentences", [(2, 6), (2, 22), (40, 60)], ids=["short", "mixed", "long"])
+def test_lengths_do_not_give_the_label_away(list_source, sentences):
+    rng = np.random.default_rng(1)
+    documents = [
+        [[1000 * (d + 1) + s] * int(rng.integers(3, 15)) for s in range(int(rng.integers(*sentences)))]
+        for d in range(60)
+    ]
+    pairs = builder(list_source(documents), max_length=64)
+    examples = [example for number in range(25) for example in epoch(pairs, number)]
+    labels = np.array([example.label for example in examples])
+    for measure in (lambda e: len(e.ids), lambda e: len(segments(e)[0]), lambda e: len(segments(e)[1])):
+        values = np.array([measure(example) for example in examples])
+        # How well the best threshold on this length guesses the label; 50 % is a coin.
+        guesses = [abs(((values > threshold) == labels).mean() - 0.5) for threshold in np.unique(values)]
+        assert max(guesses) < 0.09
 
 
 def test_single_sentences(list_source, marked_documents):
