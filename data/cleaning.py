@@ -131,7 +131,10 @@ _SHAPES = "○◯●◎△▲▽▼□■◇◆"
 _PLACEHOLDER_CLUE = re.compile(f"[*OoXxㅇ〇{_SHAPES}]{{2}}")
 _STARS = re.compile(r"[\d*-](?:(?<=\*)\*|[\d-]{0,8}\*\*)[\d*-]*")
 _LETTERS = re.compile(r"([OoXxㅇ〇])\1+")
-_PLACEHOLDERS = re.compile(rf"([{_SHAPES}])\1+(?:[\s,·/]{{0,3}}([{_SHAPES}])\2+)*")
+_PLACEHOLDERS = re.compile(rf"[{_SHAPES}]{{2,}}(?:[\s,·/]{{0,3}}[{_SHAPES}]{{2,}})*")
+_PASSES = 10
+"""What a removal brings together may be a mask in its turn (O***OO). Two passes do for anything but a text made to need
+more; the bound keeps the time linear for that one."""
 _LATIN_OR_DIGIT = re.compile("[A-Za-z0-9]")
 
 
@@ -198,11 +201,10 @@ class Cleaning:
         text = normalize(text)
         if self.characters:
             text = self._drop_characters(text)
-        while True:
-            kept = self._drop_passages(text)
-            if kept == text:
+        for _ in range(_PASSES):
+            before, text = text, self._drop_passages(text)
+            if text == before:
                 break
-            text = kept  # what a removal brings together may be a placeholder in its turn: O***OO
         text = " ".join(text.split())
         if self.repeats:
             text = _RUN.sub(_shortened, text)

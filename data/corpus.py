@@ -258,7 +258,7 @@ def open_corpus(
         )
         index = make_index(sources, cache_dir, progress)
     except OSError as error:
-        advice = f"cannot be read or written ({error.strerror}): check space and permissions"
+        advice = f"cannot be read or written ({error.strerror or error}): check space and permissions"
         raise DataError(f"{error.filename or cache_dir} {advice}.") from error
     # Why a source was refused is in the index now.
     return Corpus([replace(source, refused=None) for source in sources], index, cache_dir, cleaning, left_out)

@@ -24,6 +24,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -130,7 +131,7 @@ def detect(path: Path, name: str) -> Format:
         raise Refused(name, "HTML or XML markup", "extract the text first")
     if _JSON_ARRAY.match(text):
         raise Refused(name, "a JSON array", "write one JSON object a line")
-    if lines[0].strip() == "{" or sum(bool(_JSON_OBJECT.match(line)) for line in lines) * 2 > len(lines):
+    if _holds_text(lines[0]) or lines[0].strip() == "{" or sum(map(_looks_like_json, lines)) * 2 > len(lines):
         _check_json(lines, name)
         return Format.PETITIONS
     if _TITLE.match(lines[0]) or (any(map(_TITLE.match, lines)) and any(map(_SECTION.match, lines))):
@@ -159,19 +160,28 @@ def _decode_head(head: bytes, name: str, whole: bool) -> str:
     return plain_newlines(text)
 
 
+def _looks_like_json(line: str) -> bool:
+    return _JSON_OBJECT.match(line) is not None
+
+
+def _holds_text(line: str) -> bool:
+    """Whether a line is a JSON object with text in it."""
+    try:
+        return _text_field(_fields(line)) is not None
+    except Rejected:
+        return False
+
+
 def _check_json(lines: Sequence[str], name: str) -> None:
-    """JSON lines will do if text is found in one of the first."""
-    reason, advice = "JSON that is not one object a line", "write one JSON object a line"
+    """Raises Refused unless text is found in one of the lines of JSON."""
+    if any(map(_holds_text, lines)):
+        return
     for line in lines:
-        try:
-            fields = _fields(line)
-        except Rejected:
-            continue
-        if _text_field(fields) is not None:
-            return
-        keys = ", ".join(f'"{key}"' for key in list(fields)[:8])
-        reason, advice = 'JSON without "content" or "text"', f"give the field with the text this name (found: {keys})"
-    raise Refused(name, reason, advice)
+        with suppress(Rejected):
+            keys = ", ".join(f'"{key}"' for key in list(_fields(line))[:8])
+            advice = f"give the field with the text this name (found: {keys})"
+            raise Refused(name, 'JSON without "content" or "text"', advice)
+    raise Refused(name, "JSON that is not one object a line", "write one JSON object a line")
 
 
 # --- Where documents begin and end ------------------------------------------------------------------------------------
@@ -230,21 +240,23 @@ def _between(border: re.Pattern[str], blocks: Iterable[str]) -> Iterator[Span]:
         found = next(borders, None)
         while True:
             end = found.start() if found else len(text) - text.endswith("\n")
-            cut = _cut(text, start, end)
+            cut = _cut(text, start, end) if end - start > LONGEST_DOCUMENT else None
             if cut is not None:
                 end, after = cut, cut + 1
             elif found:
                 after = found.end()
             else:
                 break
-            yield from _span(text[start:end], line, continues)
+            if span := _span(text[start:end], line, continues):
+                yield span
             continues = cut is not None
             if found and not continues:
                 found = next(borders, None)
             line += text.count("\n", start, after)
             start = after
         text = text[start:]
-    yield from _span(text, line, continues)
+    if span := _span(text, line, continues):
+        yield span
 
 
 def _cut(text: str, start: int, end: int) -> int | None:
@@ -262,14 +274,13 @@ def _cut(text: str, start: int, end: int) -> int | None:
     return place if place >= 0 else None
 
 
-def _span(text: str, line: int, continues: bool) -> Iterator[Span]:
+def _span(text: str, line: int, continues: bool) -> Span | None:
     """The text without blank lines around it, if anything is left."""
     if blank := _LEADING_BLANK_LINES.match(text):
         line += text.count("\n", 0, blank.end())
         text = text[blank.end() :]
     text = text.rstrip()
-    if text:
-        yield Span(line, text, continues)
+    return Span(line, text, continues) if text else None
 
 
 # --- What the text is -------------------------------------------------------------------------------------------------

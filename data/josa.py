@@ -8,33 +8,19 @@ keeps the one that fits:
     agree("《하루》을(를) 펴냈고 조회 수는 120(이)다.")  ->  "《하루》를 펴냈고 조회 수는 120이다."
 
 Closing quotes and brackets are looked through, and a bracketed remark is skipped: 한빛군(옛 이름 달뫼)은 agrees with 군. Digits are
-read as Sino-Korean numbers (10 is 십, 100 is 백) and Latin letters by their names (TV is 티브이), except the units and words
+read as Sino-Korean numbers (10 is 십, 100 is 백) and Latin letters by their names (TV is 티브이), except the units
 in `READINGS`. It does not guess how other English words are pronounced, and it knows no morphology.
 """
 
 import re
 
-READINGS = {
-    "km": "킬로미터",
-    "m": "미터",
-    "cm": "센티미터",
-    "kg": "킬로그램",
-    "FC": "에프시",
-    "LED": "엘이디",
-    "App": "앱",
-}
-"""Latin words that are not spelt out letter by letter, or whose lower case would hide that they are."""
+READINGS = {"km": "킬로미터", "m": "미터", "cm": "센티미터", "kg": "킬로그램"}
+"""Latin words that are not spelt out letter by letter."""
 
-_LETTERS = dict(
-    zip(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        ["에이", "비", "시", "디", "이", "에프", "지", "에이치", "아이", "제이", "케이", "엘", "엠", "엔", "오", "피", "큐", "알", "에스", "티", "유", "브이", "더블유", "엑스", "와이", "제트"],
-        strict=True,
-    )
-)
+_LETTERS = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "이비시디이프지치이이이엘엠엔오피큐알스티유이유스이트", strict=True))
+"""The last syllable of each letter's name: 이 for A (에이), 엘 for L."""
 _DIGITS = dict(zip("0123456789", "영일이삼사오육칠팔구", strict=True))
 _POWERS = {1: "십", 2: "백", 3: "천", 4: "만", 5: "만", 6: "만", 7: "만", 8: "억"}
-_SYMBOLS = {"%": "퍼센트", "℃": "도", "㎡": "제곱미터", "+": "플러스"}
 _MARKERS = {
     "은(는)": ("은", "는"),
     "이(가)": ("이", "가"),
@@ -60,7 +46,8 @@ def final_consonant(text: str) -> str:
     elif latin := _LATIN.search(text):
         word = latin.group()
         text = READINGS.get(word) or _LETTERS[word[-1].upper()]
-    text = _SYMBOLS.get(text[-1:], text)
+    elif text.endswith("%"):
+        text = "퍼센트"
     if not text or not "가" <= text[-1] <= "힣":
         return ""
     return ["", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"][(ord(text[-1]) - ord("가")) % 28]

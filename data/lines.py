@@ -21,13 +21,13 @@ What this does not do: it knows no documents and no formats, and it does not unp
 
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
+from uuid import uuid4
 
 import linecache2
 import numpy as np
@@ -220,14 +220,13 @@ class IndexWriter:
     def __init__(self, target: Path):
         self.target = target
         self._file: BinaryIO
-        self._temporary = ""
+        self._temporary = target.with_name(f".writing-{uuid4().hex}")
         self._read = 0
         self._written = 0
 
     def __enter__(self) -> Self:
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        handle, self._temporary = tempfile.mkstemp(dir=self.target.parent, prefix=".writing-")
-        self._file = os.fdopen(handle, "wb")
+        self._file = open(self._temporary, "xb")
         return self
 
     def add(self, block: bytes) -> None:

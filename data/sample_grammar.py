@@ -63,9 +63,10 @@ class Composer:
             frame = filled
         return agree(frame)
 
-    def remaining(self, name: str) -> int:
-        """How many entries of a list are still unused."""
-        return len(self._left.get(name, self.lists.get(name, ())))
+    def can_write(self, frame: str) -> bool:
+        """Whether the document has every slot and every list that `frame` names."""
+        names = [body.partition("+")[0] for body in _INNERMOST.findall(frame) if "|" not in body and ":" not in body]
+        return all(name in self.slots or name in self.lists or name.endswith("다") for name in names)
 
     def _fill(self, body: str) -> str:
         choice, plus, ending = body.rpartition("+") if "+" in body else (body, "", "")

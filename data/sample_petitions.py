@@ -13,6 +13,7 @@ correctly throughout.
 import random
 from datetime import date, timedelta
 
+from data.josa import agree
 from data.lexicon import Lexicon, Place
 from data.sample_grammar import Composer, Register
 from data.sample_topics import topics
@@ -72,13 +73,13 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{저}은(는) {{글쓴이}-이다+평서}.",
         "{저}은(는) {{글쓴이}-이다+평서}.",
         "{글쓴이}(으)로서 {용기를 내어|고민 끝에|꼭 드리고 싶은 말씀이 있어} 글을 {쓰다|올리다+평서}.",
-        "{글쓴이}의 마음으로 이 글을 {쓰다|올리다+평서}.",
+        "{저}은(는) {곳}에 {사는데|살고 있는데} {시설} 일로 글을 {쓰다|올리다+평서}.",
     ),
     "화제": (
         "{오늘은|여기서는} {화제} 문제를 {알리고자|이야기하고자} {하다+평서}.",
-        "{화제} 문제로 {곳} 주민들의 걱정이 {크다+평서}.",
+        "{화제} 문제로 걱정하는 사람이 {많다+평서}.",
         "{화제}, 이대로 두어도 {되다+의문}?",
-        "{곳}에서는 요즘 {화제} 이야기를 모르는 사람이 {없다+평서}.",
+        "{주변에서는|요즘은 어디를 가나} {화제} 이야기가 {끊이지 않다+평서}.",
         "{화제} 문제를 더는 미룰 수 {없다+평서}.",
         "지금 {현장}에서 무슨 일이 벌어지고 있는지 {아시나요}?",
         "{시설} 이야기를 들으면 {화제} 문제가 얼마나 심각한지 알 수 {있다+평서}.",
@@ -90,7 +91,8 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{현장}에서는 {문제+는 데다가} {문제+평서}.",
         "{문제+을 뿐만 아니라} {문제+평서}.",
         "{시설}에서 가장 먼저 눈에 띄는 것은 {문제+ㄴ다는} {사실-이다|점-이다+평서}.",
-        "{현장}에 한 번이라도 와 본 사람이라면 {문제+ㄴ다는} 것을 {알다+을} 수 {있다+평서}.",
+        "{현장}의 실상을 한 번이라도 본 사람이라면 {문제+ㄴ다는} 것을 {알 수 있다+평서}.",
+        "{문제+는데도} {기관}은(는) {나서지 않다|눈을 감다+평서}.",
     ),
     "더": (
         "{게다가|더구나|또|심지어} {문제+평서}.",
@@ -98,12 +100,12 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{문제+는 것도} {큰|심각한} {문제-이다+평서}.",
         "거기에 {문제+기까지} {하다+평서}.",
         "{이곳}에서는 {문제+는 것이} 당연한 일처럼 {여겨지다+평서}.",
-        "{이곳} 사람이라면 {문제+ㄴ다는} 이야기를 한 번쯤은 {듣다+었을} {것-이다+평서}.",
+        "{시설}을(를) 아는 사람이라면 {문제+ㄴ다는} 이야기를 한 번쯤은 들어 {보다+과거}.",
     ),
     "인용": (
         "{모임}의 {이름} {대표|위원장|간사}은(는) “{문제+ㄴ다}”라고 {말하다|호소하다|전하다+과거}.",
         "{모임}에서 만난 {이름} 씨는 “{경험+었다}”며 눈물을 {보이다+과거}.",
-        "{이름} 씨는 “{요구+어야 한다}”라고 힘주어 {말하다|이야기하다+과거}.",
+        "{모임}의 {이름} 씨는 “{요구+어야 한다}”라고 힘주어 {말하다|이야기하다+과거}.",
     ),
     "경험": (
         "{저}도 {때} {경험+과거}.",
@@ -111,6 +113,7 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{때} {경험+은 뒤로} {하루하루가 불안하다|마음이 무겁다|잠을 제대로 이루지 못하다|화가 풀리지 않다+평서}.",
         "{때} {경험+었는데} {그때를 생각하면 지금도 {손이 떨리다|눈물이 나다|가슴이 답답하다}+평서}.",
         "{경험+었을} 때의 마음은 말로 다 할 수 {없다+평서}.",
+        "{경험+고} 나서야 {화제} 문제가 남의 일이 아님을 {깨닫다+과거}.",
     ),
     "수치": (
         "{{한 조사|언론 보도|{지역} 자료|주민들이 모은 자료}에 따르면 {수치+ㄴ다고} 하다+평서}.",
@@ -124,13 +127,14 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{원인+기} 때문에 {결과+평서}.",
         "{원인+으니} {결과+을 수밖에} {없다+평서}.",
         "가장 큰 원인은 {원인+ㄴ다는} 데 {있다+평서}.",
+        "{원인+는데도} 아무도 {고치려고 하지 않다|책임지려고 하지 않다+평서}.",
         "{원인+는 것이} {문제의 뿌리-이다|근본 원인-이다+평서}.",
     ),
     "결과": (
         "{그래서|그 때문에|이 때문에|그 결과} {결과+평서}.",
         "{그 결과|결국} {결과+고} {결과+평서}.",
         "{결과+는 현실이} {안타깝다|답답하다|부끄럽다+평서}.",
-        "이대로라면 {앞으로도 |머지않아 |} {결과+추측}.",
+        "이대로라면 {앞으로도 |머지않아 |}{결과+추측}.",
         "{결과+는데} {도대체 |}언제까지 {기다려야|참아야} {하다+의문}?",
     ),
     "대응": (
@@ -165,6 +169,7 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "{요구+고} {요구+요구}.",
         "{기관}에 {요구+을} 것을 {강력히|간곡히} {요구하다|요청하다|촉구하다+평서}.",
         "{대상}을(를) 위해 {요구+요구}.",
+        "{요구+는 것이} {대상}을(를) 지키는 {길-이다+평서}.",
     ),
     "기대": (
         "{그러면|그렇게 되면|그래야} {기대+추측}.",
@@ -189,7 +194,7 @@ _TITLES = (
     "{요구+을} 것을 {청원합니다|요청합니다}",
     "{화제} 대책을 마련해 {주십시오|주세요}",
     "{시설} {화제} 문제를 {해결해 주세요|알립니다}",
-    "{곳} {화제} 문제, 더는 두고 볼 수 없습니다",
+    "{시설} {화제} 문제, 더는 두고 볼 수 없습니다",
     "{화제} 문제에 대하여 {청원합니다|건의합니다}.",
     "{화제}, 이제는 바꿔야 합니다!!",
 )
@@ -204,7 +209,7 @@ _ESSENTIAL = {"문제", "요구"}
 _SENTENCES_IN = {"반론": 2, "순서": 4}
 _CLAUSES = ("문제", "경험", "원인", "결과", "수치", "대응", "반론", "요구", "기대")
 _NOUNS = ("현장", "글쓴이", "대상", "화제")
-_GROUPS = ("주민 모임", "대책 위원회", "시민 모임", "피해자 모임", "학부모 모임")
+_GROUPS = ("주민 모임", "대책 위원회", "시민 모임", "피해자 모임", "시민 단체")
 _WHEN = "{지난달|지난주|며칠 전|얼마 전|두 달 전|{수:2-5}년 전|올해 초|지난해 {봄|여름|가을|겨울}|지난해 {수:1-12}월|지난 {수:1-12}월}"
 
 
@@ -212,11 +217,14 @@ def write_petition(rng: random.Random, lexicon: Lexicon, number: int) -> dict[st
     """One petition with the archive's keys, in the archive's order; `number` becomes part of its identifier."""
     topic = topics()[rng.choice(list(topics()))]
     style = rng.choices(list(_REGISTERS), weights=[weight for weight, _ in _REGISTERS.values()])[0]
-    composer = Composer(rng, _slots(rng, lexicon, topic, style), {name: topic[name] for name in _CLAUSES}, _REGISTERS[style][1])
+    composer = Composer(
+        rng, _slots(rng, lexicon, topic, style), {name: topic[name] for name in _CLAUSES}, _REGISTERS[style][1]
+    )
     title = composer.write(rng.choice(_TITLES))
     sentences = _sentences(rng, composer, rng.randint(4, 14))
     begin = date(2017, 8, 19) + timedelta(days=number // 2)
-    agreed = int(10 ** (1 + 4.6 * rng.random() ** 3))
+    magnitude = rng.choices((1, 2, 3, 4, 5), weights=(20, 40, 25, 12, 3))[0]
+    agreed = rng.randrange(10**magnitude, 4 * 10**magnitude)
     return {
         "category": topic["분류"][0],
         "begin": begin.isoformat(),
@@ -264,7 +272,13 @@ def _sentences(rng: random.Random, composer: Composer, length: int) -> list[str]
             sentences.append(rng.choice(_FRAMES["반박"]))
         elif step == "순서":
             sentences += [ordinal + ", {요구+요구}." for ordinal in _ORDINALS]
-    return [composer.write(sentence) for sentence in sentences]
+    return [_once(composer.write(sentence), agree(composer.slots["대상"] + "이(가) ")) for sentence in sentences]
+
+
+def _once(sentence: str, subject: str) -> str:
+    """`sentence` without the second mention of its subject, which Korean leaves out: 아이들이 다치고 (아이들이) 학교에 못 간다."""
+    before, found, after = sentence.partition(subject)
+    return before + found + after.replace(subject, "")
 
 
 def _flatten(rng: random.Random, sentences: list[str]) -> str:

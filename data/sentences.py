@@ -1,46 +1,73 @@
 """Sentences: Korean running text cut where an editor would put a full stop, in time linear in its length.
 
-    안녕하세요 저는 학생입니다.그런데 급식이 3.5% 올랐다네요!!제발 도와주세요ㅠㅠ "힘들다."고 합니다
+    안녕하세요 저는 학생입니다.그런데 급식비가 3.5% 올랐다네요!!제발 도와주세요ㅠㅠ 다들 "힘들다."고 합니다
 
     안녕하세요
     저는 학생입니다.
-    그런데 급식이 3.5% 올랐다네요!!
+    그런데 급식비가 3.5% 올랐다네요!!
     제발 도와주세요ㅠㅠ
-    "힘들다."고 합니다
+    다들 "힘들다."고 합니다
+
+One pass of one regular expression finds what may end a sentence: punctuation, a formal or polite ending without any
+(합니다, 합니까, 세요, 죠), a plain one (한다, 했다), a list item that opens the next. What stands on both sides of it decides.
+Quotations that a sentence carries on after, and brackets, are stepped over whole.
+
+Measured on 23 petitions with 187 boundaries labelled by hand, half of them chosen for being hard, none seen while the
+rules were written (`benchmarks/sentence_splitting.py`; one core of an AMD EPYC):
+
+    rules                                precision 0.984   recall 0.973   F1 0.979    48 MB/s
+    kiwipiepy 0.24.1                     precision 0.853   recall 0.989   F1 0.916   0.2 MB/s
+    full stop, ! or ? before a space     precision 0.928   recall 0.620   F1 0.744   147 MB/s
+
+kiwipiepy finds a few boundaries more, but also cuts where petitioners write a full stop or an ellipsis for a comma
+(중.소형, 힘들고.. 그래서); labels and rules are by the same hand, which agrees with itself on such cases. At its speed
+a corpus of 1 GB takes 80 minutes of a core, an epoch long; the rules keep.
+
+It does not correct spacing, and does not cut clauses (하지만 … 는데 …) however long the sentence.
 """
 
 import re
+from collections.abc import Iterator
 
 LONGEST = 1000
 """Characters; what is still longer after splitting is cut at a space, or inside a word where there is none."""
 
+# ---- where a sentence may end ----
+
 _MARKS = ".!?…‥。"
 _BULLETS = "①-⑳⑴-⑽❶-❿⓵-⓾㉠-㉭■□●○◆◇▶▷▲△►•◦❍※☞"
-_WITH_FINAL = {final: "".join(chr(ord(final) + 28 * i) for i in range(399)) for final in "갑간갔값갆같갚"}
-"""Every syllable with the same final consonant. ㅂ: 습니다 and 합니까 end a sentence, 하니까 need not."""
-_PLAIN = "".join(_WITH_FINAL[final] for final in "간갔값갆같갚") + "이하되니"
-"""한다, 했다, 없다, 많다, 같다, 싶다, 이다; but 다 alone, 보다, 마다, 바다."""
+
+
+def _syllables(*finals: str) -> str:
+    """Every syllable with the same final consonant as one of these."""
+    return "".join(chr(ord(final) + 28 * i) for final in finals for i in range(399))
+
+
+_BEFORE_NIDA = _syllables("갑")
+"""습니다 and 합니까 end a sentence; 하니까 need not."""
+_BEFORE_DA = _syllables("간", "갔", "값", "갆", "같", "갚") + "이하되니"
+"""한다, 했다, 없다, 많다, 같다, 싶다, 이다; but 보다, 마다, 바다, and 다 alone, are other words."""
 _BEFORE_YO = "세해어아에예네군나까데든구고라대래게걸줘돼되여워셔봐와져켜려뻐빠니지죠텐뇨"
 """도와주세요, 없네요, 맞나요; but 필요, 중요, 수요 are nouns."""
 
 _TAIL = (
-    rf"(?:[ ]?[{_MARKS}~^;ㅋㅎㅠㅜ♡♥☆★\u263a\ufe0f\U0001f300-\U0001faff]|,(?=,)|(?<=,),)*+"  # !! ㅠㅠ .. ^^
+    rf"(?:[ ]?[{_MARKS}~^;ㅋㅎㅠㅜ♡♥☆★☺\ufe0f\U0001f300-\U0001faff]|,(?=,)|(?<=,),)*+"  # !! ㅠㅠ .. ^^
     r"[)\]\"'”’」』》〉]*+(?:\([^()]{1,100}\))?"  # closing quotes, and an aside that follows at once
 )
 _CLUE = re.compile(
     rf"""
-    [{_MARKS}다까요죠오쇼여ㅋㅎㅠㅜ"“'‘「『(\[0-9{_BULLETS}]
+    [{_MARKS}다까요죠오쇼여ㅋㅎㅠㅜ"“'‘「『(\[0-9{_BULLETS}]      # one character, then what it is part of
     (?: (?<=[{_MARKS}]) (?P<mark>{_TAIL})
-      | (?<=[{_WITH_FINAL["갑"]}]니[다까]) (?P<formal>{_TAIL})
+      | (?<=[{_BEFORE_NIDA}]니[다까]) (?P<formal>{_TAIL})
       | (?: (?<=[{_BEFORE_YO}]요) | (?<=[인는은던한]가요) | (?<=죠) | (?<=시[오요]) | (?<=십쇼) | (?<=[어해세네에]여) )
         (?P<polite>{_TAIL})
-      | (?<=[{_PLAIN}]다) (?P<plain>{_TAIL})
+      | (?<=[{_BEFORE_DA}]다) (?P<plain>{_TAIL})
       | (?<=[ㅋㅎㅠㅜ]) (?P<mood>{_TAIL})
       | (?<=") (?<!\S") (?!\s) [^"]{{1,200}} " (?=[가-힣]|\s[라이]라)
       | (?<=“) [^“”]{{1,200}} ” (?=[가-힣]|\s[라이]라)
       | (?<=') (?<!\S') (?!\s) [^']{{1,100}} ' (?=[가-힣]|\s[라이]라)
       | (?<=‘) [^‘’]{{1,100}} ’ | (?<=「) [^「」]{{1,100}} 」 | (?<=『) [^『』]{{1,100}} 』
-      | (?:(?<=\() [^()]{{0,200}} | (?<=\[) [^\[\]]{{0,200}}) (?P<aside>[)\]])
+      | (?: (?<=\() [^()]{{0,200}} | (?<=\[) [^\[\]]{{0,200}} ) (?P<aside>[)\]])
       | (?<=[0-9]) (?<!\S[0-9]) [0-9]? (?P<number>[.)]) (?=\s?[^\s0-9.,)])
       | (?<=[{_BULLETS}]) (?<!\S[{_BULLETS}]) (?P<bullet>(?![{_BULLETS}]))
     )
@@ -48,130 +75,148 @@ _CLUE = re.compile(
     re.VERBOSE,
 )
 
-_REPORTED = "라고|라는|라며|라면서|라면|라|란|이라고|이라는|이라며|이라면서|이라면|이란|만|하고|하며|하는|하면서|하면|하니|하더니|했더니"
-_GOES_ON = re.compile(rf"\s+(?:{_REPORTED})(?![가-힣])")
-"""The next word takes the sentence up: "…합니다 라고 했다"."""
-_GOES_ON_AFTER_QUOTE = re.compile(rf"\s+(?:{_REPORTED}|은|는|을|를|의|에|와|과|도|고|며|로|으로|이|가)(?![가-힣])|\s+(?:들[과은이을의도]|이었|였)")
-_GOES_ON_GLUED = re.compile(r"만(?!약|일)|라고|라는|라며|라면|라도|하고|하는|지만|마는|이라|(?:요|고|며|면|란|[은는을를에의도이가로])(?![가-힣])")
-_GOES_ON_PLAIN = re.compile(
-    rf"\s+(?:{_REPORTED}|해서|해도|하여|하더라도|할|한|한다|한들|함|등|외에?|뿐|말|치고|치면|보니|보면|봐도|못해|말았|더라|고|며|는)(?![가-힣])"
-    r"|\s+(?:했|합니|싶|생각|판단|여기|칭하|느[끼꼈]|들[었은]|말하)"
-)
-_CLOSING = frozenset(")]\"'”’」』》〉")
-_OPENS = re.compile(
-    r"\s*(?:그러나|하지만|그런데|근데|그리고|그래서|따라서|그러므로|그러니|그렇지만|그럼에도|그렇다면|또한?|즉|특히|만약|만일|다만|게다가"
-    r"|더구나|더불어|아울러|이에|이로|이는|이런|이러한|이렇게|이것은|저는?|제가|저희|나는|내가|우리|왜|제발|부디|도대체|과연|물론|첫째|둘째|셋째"
-    r"|부탁|감사|안녕|존경하는|대통령님)(?![은을의])"
-)
-"""Words that open a sentence, so that the plain ending before them closes one."""
+# ---- what comes before ----
 
 _FINAL = frozenset("다요죠까오음함됨임네지자라냐군쇼여")
-"""Syllables that a sentence ends in, where full stops are also written like commas: 합니다.그런데, but 공연.연출.진행."""
+"""Syllables that a sentence ends in, for full stops without a space: 합니다.그런데, but 공연.연출.진행."""
 _WHOLE = frozenset("끝네예음함임큼뿐")
-"""Sentences of one syllable; any other one before a full stop is a heading (가.) or a list (중. 소)."""
-_UNFINISHED = frozenset("고며면서만데도로에을를은는의와과려러즉님")
-_UNFINISHED_ENDS = frozenset(
+"""Sentences of one syllable; any other before a full stop is a heading (가.) or a list (중. 소)."""
+_PAUSES = frozenset("고며면서만데도로에을를은는의와과려러즉님")
+_PAUSES_IN_TWO = frozenset(
     "지만 는데 은데 한데 인데 던데 면서 하고 이고 되고 있고 없고 하며 이며 되며 으로 에서 에게 부터 해서 어서 아서 던가 든가 던지 든지 거나"
     " 하여 위해 대해 통해".split()
 )
-"""Particles and connectives: a full stop or an ellipsis after them only pauses."""
+"""Particles and connectives: an ellipsis after the first, a full stop after the second, is written for a comma."""
+
+# ---- what comes after ----
+
+_REPORTS = "라고|라는|라며|라면서|라면|라|란|이라고|이라는|이라며|이라면서|이라면|이란|만|하고|하며|하는|하면서|하면|하니|하더니|했더니"
+_GOES_ON = re.compile(rf"\s+(?:{_REPORTS})(?![가-힣])")
+"""합니다 라고 했다"""
+_GOES_ON_AFTER_QUOTE = re.compile(
+    rf"\s+(?:(?:{_REPORTS}|은|는|을|를|의|에|와|과|도|고|며|로|으로|이|가)(?![가-힣])|들[과은이을의도]|이었|였|합니|했|한다)"
+)
+"""무죄! 를 선고했다, “힘들다.” 고 했다"""
+_GOES_ON_AFTER_PLAIN = re.compile(
+    rf"\s+(?:(?:{_REPORTS}|해서|해도|하여|하더라도|할|한|한다|한들|함|등|외에?|뿐|말|치고|치면|보니|보면|봐도|못해|말았|더라|고|며|는)"
+    r"(?![가-힣])|했|합니|싶|생각|판단|여기|칭하|느[끼꼈]|들[었은]|말하)"
+)
+"""있다 해도, 없다 생각했다"""
+_GOES_ON_GLUED = re.compile(
+    "만(?!약|일)|라고|라는|라며|라면|라도|하고|하는|지만|마는|이라|(?:요|고|며|면|란|[은는을를에의도이가로])(?![가-힣])"
+)
+"""합니다만, 합니다.라고"""
+_OPENS = re.compile(
+    r"\s*(?:그러나|하지만|그런데|근데|그리고|그래서|따라서|그러므로|그러니|그렇지만|그럼에도|그렇다면|또한?|즉|특히|만약|만일|다만|게다가|더구나"
+    r"|더불어|아울러|이에|이로|이는|이런|이러한|이렇게|이것은|저는?|제가|저희|나는|내가|우리|왜|제발|부디|도대체|과연|물론|첫째|둘째|셋째|부탁"
+    r"|감사|안녕|존경하는|대통령님)(?![은을의])"
+)
+"""Words that open a sentence, so that a doubtful ending before them closes one."""
+
+_CLOSING = frozenset(")]\"'”’」』》〉")
+_OPENING = frozenset("\"“‘'([<「『《〈【")
+_WORD = re.compile(r"[^\W_]")
 
 
 def split_sentences(text: str) -> list[str]:
     """The sentences of one paragraph, without the white space around them; every other character is kept, in order.
 
-    Nothing longer than `LONGEST` is returned, and nothing empty. Line breaks count as spaces.
+    Nothing longer than `LONGEST` is returned and nothing empty. Punctuation without a word stays with the sentence before
+    or after it. Line breaks count as spaces.
     """
-    starts, expected = [0], 1
-    plain_text = "니다" not in text and "요" not in text
+    starts, checked, item = [0], 0, 1
+    plain_text = "니다" not in text and "요" not in text  # a writer of 한다 throughout, as in reviews and encyclopedias
     for clue in _CLUE.finditer(text):
         kind = clue.lastgroup
-        if kind is None:  # a quotation, or an ending that goes on
+        if kind is None:  # a quotation that the sentence carries on after
             continue
-        cut = clue.end()
-        if kind == "number":  # 1. 2) 3.
+        if kind == "number":
             number = int(text[clue.start() : clue.start("number")])
-            if number not in (1, expected):
+            if number not in (1, item):
                 continue
-            expected, cut = number + 1, clue.start()
-            if _is_unfinished(text, cut):
-                continue
-        elif kind == "bullet":
-            if _is_unfinished(text, clue.start()):
-                continue
+            item = number + 1
+        if kind in ("number", "bullet"):
             cut = clue.start()
-        elif not _ends(text, clue, kind, plain_text):
-            continue
-        if not _WORDLESS.fullmatch(text, starts[-1], cut):
-            starts.append(cut)
-    if len(starts) > 1 and _WORDLESS.fullmatch(text, starts[-1]):
+            ends = _closes_before_item(text, cut)
+        else:
+            cut = clue.end()
+            ends = cut < len(text) and _ends(text, clue, kind, plain_text)
+        if ends:
+            if _WORD.search(text, checked, cut):
+                starts.append(cut)
+            checked = cut
+    if not _WORD.search(text, checked) and len(starts) > 1:
         starts.pop()
-    sentences = []
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        sentence = text[start:end].strip()
-        while len(sentence) > LONGEST:
-            cut = sentence.rfind(" ", LONGEST // 2, LONGEST + 1)
-            cut = cut if cut > 0 else LONGEST
-            sentences.append(sentence[:cut].rstrip())
-            sentence = sentence[cut:].lstrip()
-        if sentence:
-            sentences.append(sentence)
-    return sentences
+    return [
+        sentence
+        for start, end in zip(starts, [*starts[1:], len(text)], strict=True)
+        for sentence in _shortened(text[start:end].strip())
+        if sentence
+    ]
 
 
-_WORDLESS = re.compile(r"[\W_]*")
-
-
-def _is_unfinished(text: str, position: int) -> bool:
-    """Whether what stands before a list item leaves the sentence open: 다음과 같이 1. …, ② after a comma."""
+def _closes_before_item(text: str, position: int) -> bool:
+    """Whether a list item opens a sentence here; 다음과 같이 1. … and ①…, ②… go on."""
     before = text[max(0, position - 3) : position].rstrip()[-1:]
-    return before in _UNFINISHED or before in {",", ":", "(", "제", "약"}
+    return before not in _PAUSES and before not in {"", ",", ":", "(", "제", "약"}
 
 
 def _ends(text: str, clue: re.Match[str], kind: str, plain_text: bool) -> bool:
-    """Whether a sentence ends where an ending and its punctuation do."""
+    """Whether a sentence ends where this ending does, with its punctuation."""
     start, end = clue.span()
-    following = text[end : end + 1]
-    if not following:
-        return False
-    decorated = end > start + 1
+    following = text[end]
     spaced = following.isspace()
     quoted = text[end - 1] in _CLOSING
     if spaced:
         if (_GOES_ON_AFTER_QUOTE if quoted or text[start] in "!?" else _GOES_ON).match(text, end):
             return False
-    elif quoted or not ("가" <= following <= "힣" or following in "\"“‘'([<「『《〈【" or following.isalnum()):
+    elif quoted or not (following.isalnum() or following in _OPENING):
         return False
     glued_on = not spaced and _GOES_ON_GLUED.match(text, end) is not None
-    if kind == "formal":
-        return not glued_on
-    if kind == "polite":
-        return spaced or (decorated and not glued_on) or _OPENS.match(text, end) is not None
-    if kind == "plain":
-        if decorated or not spaced:
-            return decorated and not glued_on
-        return _OPENS.match(text, end) is not None or (plain_text and _GOES_ON_PLAIN.match(text, end) is None)
-    if kind == "mood":
-        return spaced and text[start - 1 : start] in _FINAL
-    if kind == "aside":
-        return spaced and text[end - 2] in _MARKS
-    return _ends_at_mark(text, start, end, spaced)
+    decorated = end > start + 1
+    match kind:
+        case "mark":
+            return not glued_on and _ends_at_mark(text, start, end, spaced)
+        case "formal":
+            return not glued_on
+        case "polite":
+            return spaced or (decorated and not glued_on) or _OPENS.match(text, end) is not None
+        case "plain":
+            if decorated or not spaced:
+                return decorated and not glued_on
+            return _OPENS.match(text, end) is not None or (plain_text and not _GOES_ON_AFTER_PLAIN.match(text, end))
+        case "mood":  # 재밌음ㅋㅋ 또 볼래, but 진짜ㅋㅋ 웃기다
+            return spaced and text[start - 1 : start] in _FINAL
+        case _:  # an aside
+            return spaced and text[end - 2] in _MARKS
 
 
 def _ends_at_mark(text: str, start: int, end: int, spaced: bool) -> bool:
-    """Whether punctuation that follows no sure ending closes a sentence."""
+    """Whether punctuation closes a sentence where no ending of a verb comes before it."""
     word = text[max(0, start - 4) : start].rstrip()
     last = word[-1:]
     if text[start] in "!?":
-        return last != "(" and (spaced or not _GOES_ON_GLUED.match(text, end))
-    if not last or last.isdigit():  # 3.14, 2019.5.1, 1.
+        return last != "("
+    if not last or last.isdigit():  # 3.14, 2019. 5. 1., 1.
         return False
-    if not "가" <= last <= "힣":
-        return spaced and not (last.isascii() and last.isalpha() and not (len(word) == 4 and word.isalpha()))
-    if word[-2:] in _UNFINISHED_ENDS:
+    if not "가" <= last <= "힣":  # U.S. and Mr. abbreviate, OpenAI. need not
+        return spaced and (not (last.isascii() and last.isalpha()) or (len(word) == 4 and word.isalpha()))
+    if word[-2:] in _PAUSES_IN_TWO:
         return False
     if not spaced:
-        return last in _FINAL and not _GOES_ON_GLUED.match(text, end)
+        return last in _FINAL
     if end > start + 1 or text[start] in "…‥":
-        return last not in _UNFINISHED
-    return last in _WHOLE or len(word) > 1 and not word[-2].isspace()
+        return last not in _PAUSES
+    return last in _WHOLE or (len(word) > 1 and not word[-2].isspace())
+
+
+def _shortened(sentence: str) -> Iterator[str]:
+    """The sentence, in parts of at most `LONGEST` characters."""
+    start = 0
+    while len(sentence) - start > LONGEST:
+        cut = sentence.rfind(" ", start + LONGEST // 2, start + LONGEST + 1)
+        cut = cut if cut > 0 else start + LONGEST
+        yield sentence[start:cut].strip()
+        start = cut
+    if start < len(sentence):
+        yield sentence[start:].strip()

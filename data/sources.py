@@ -16,7 +16,6 @@ import os
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from dataclasses import dataclass, replace
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO
+from uuid import uuid4
 
 from data.errors import DataError
 from data.formats import Refused
@@ -233,7 +233,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     If another process has made `target` meanwhile, that one stays: both are made from the same files.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=".writing-"))
+    folder = target.with_name(f".writing-{uuid4().hex}")
+    folder.mkdir()
     try:
         yield folder
         try:

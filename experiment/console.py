@@ -67,7 +67,7 @@ class Console:
 
     def heading(self, text: str) -> None:
         """The title of a block of the screen."""
-        self._print("", 0)
+        self.rich.print()
         self._print(Text(text, style="bold"), 0)
 
     def text(self, text: str) -> None:

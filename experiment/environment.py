@@ -4,6 +4,7 @@
 all processes of a distributed run work in one run directory. torch is imported only by the functions that need it.
 """
 
+import functools
 import importlib.metadata
 import itertools
 import os
@@ -11,6 +12,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,13 +161,20 @@ def agree(make: Callable[[], str]) -> str:
     if world_size == 1 or "MASTER_ADDR" not in os.environ:
         raise UsageError(f"process {rank} cannot reach the main process; start a distributed run with torchrun.")
 
-    from torch.distributed.rendezvous import rendezvous
-
-    store, _, _ = next(rendezvous("env://"))
-    key = f"saebert/agreed/{number}"
+    store, key = _rendezvous_store(), f"saebert/agreed/{number}"
     if value is not None:
         store.set(key, value)
     return store.get(key).decode()
+
+
+@functools.cache
+def _rendezvous_store() -> Any:
+    """The key-value store of the launcher. Kept open, since without torchrun the main process itself serves it."""
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://"))
+    store.set_timeout(timedelta(days=1))  # the main process may index a large corpus before it answers
+    return store
 
 
 def _version(package: str) -> str | None:

@@ -41,7 +41,7 @@ def connect(uri: str, database: Path | None) -> "MlflowClient":
             import mlflow.store.db.utils
             from mlflow.tracking import MlflowClient
     except ModuleNotFoundError as error:
-        if error.name != "mlflow":
+        if (error.name or "").partition(".")[0] != "mlflow":
             raise
         raise UsageError("mlflow is not installed; install it, or train without it by --tracking_uri none.") from error
     mlflow.store.db.utils.MAX_RETRY_COUNT = 3  # ten tries are 100 seconds before a user learns of a wrong address

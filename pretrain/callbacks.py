@@ -3,12 +3,14 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from pretrain.batches import PreTrainingBatch
@@ -70,6 +72,9 @@ class Budget(pl.Callback):
         if self.finished(trainer.global_step):
             trainer.should_stop = True
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._before, self._started = self.seconds, None
+
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds}
 
@@ -120,8 +125,7 @@ class Watch(pl.Callback):
         self.tokens += batch.packed.tokens * trainer.world_size
         health = outputs["loss"].detach() + 0 * pl_module.gradient_norm.to(outputs["loss"].device)
         self._pending.append((trainer.global_step, health, batch.documents))
-        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        if done % (self.log_every * trainer.accumulate_grad_batches) == 0:
+        if stepped(trainer, batch_idx) and trainer.global_step % self.log_every == 0:
             self.look()
             self._log(trainer, pl_module)
 
@@ -220,10 +224,15 @@ class StopByHand(pl.Callback):
         self._signal = number
         signal.signal(number, self._old[number] or signal.SIG_DFL)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        stop = trainer.strategy.reduce_boolean_decision(self._signal is not None, all=False) \
-            if trainer.world_size > 1 else self._signal is not None  # fmt: skip
-        if stop:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if not stepped(trainer, batch_idx):
+            return
+        asked = self._signal is not None
+        if trainer.world_size > 1:
+            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
+        if asked:
             trainer.save_checkpoint(self.checkpoints / f"step={trainer.global_step}.ckpt")
             raise InterruptedRun(
                 f"stopped at step {trainer.global_step:,}; everything is saved, go on with: python run.py --resume "
@@ -233,6 +242,32 @@ class StopByHand(pl.Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
+
+
+class Checkpoints(ModelCheckpoint):
+    """Saves at intervals of time and keeps the last two; never between the passes of one optimizer step, whose gradients
+    a checkpoint does not hold."""
+
+    def __init__(self, directory: Path, minutes: float) -> None:
+        super().__init__(
+            directory,
+            filename="{step}",
+            monitor="step",
+            mode="max",
+            save_top_k=2,
+            train_time_interval=timedelta(minutes=minutes),
+        )
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if stepped(trainer, batch_idx):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+
+def stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether the optimizer took its step with this batch, rather than only adding up gradients."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
 
 
 def log(trainer: pl.Trainer, metrics: dict[str, float]) -> None:

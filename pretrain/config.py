@@ -136,14 +136,10 @@ class PretrainConfig:
             raise ValueError("--segments sentences makes pairs, but --second_objective none asks for single segments")
         if self.second_objective == "none" and self.truncation == "second_first":
             raise ValueError("--truncation second_first needs a second segment, but --second_objective none has none")
-        for name, low, high in (
-            ("mask_rate", 0, 1), ("short_rate", -1, 1), ("warmup", -1, 1), ("dropout", -1, 1),
-        ):  # fmt: skip
+        for name, may_be_zero in (("mask_rate", False), ("short_rate", True), ("warmup", True), ("dropout", True)):
             value = getattr(self, name)
-            if value is not None and not low < value < high and not (low < 0 and value == 0):
-                raise ValueError(
-                    f"--{name} must lie {'above 0' if low == 0 else 'at 0 or above'} and below 1, not {value}"
-                )
+            if value is not None and not (0 <= value < 1 and (value or may_be_zero)):
+                raise ValueError(f"--{name} must lie {'at 0 or above' if may_be_zero else 'above 0'} and below 1, not {value}")
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -155,13 +151,10 @@ class PretrainConfig:
 
     def resolved(self) -> "PretrainConfig":
         """With every field that the preset or the kind of corpus decides."""
-        filled = {name: value for name, value in RECIPES[self.preset].items() if getattr(self, name) is None}
+        recipe = RECIPES[self.preset] | ({} if self.corpus else SAMPLE_RECIPE)
+        filled = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         if self.tokenizer or self.init_from:
             filled.pop("vocab_size", None)
-        if not self.corpus:
-            filled = {name: value for name, value in SAMPLE_RECIPE.items() if getattr(self, name) is None} | {
-                name: value for name, value in filled.items() if name not in SAMPLE_RECIPE
-            }
         if self.max_steps is None and self.max_minutes is None:
             filled["max_minutes"] = 20.0 if self.corpus else 1.0
         if self.cache_dir is None:
@@ -170,7 +163,7 @@ class PretrainConfig:
 
 
 _LEAST = {
-    "vocab_size": 300, "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8,
+    "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8,
     "max_steps": 1, "batch_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
     "evaluations": 1, "log_every": 1,
 }  # fmt: skip

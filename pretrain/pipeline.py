@@ -8,12 +8,11 @@ The order is that of the screen: what is read here from top to bottom is what a 
 import logging
 import os
 import warnings
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
+import torch
 
 from bert_core.config import SIZES, BertConfig
 from bert_core.model import Bert, BertForPreTraining
@@ -26,8 +25,9 @@ from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.tracking import Tracking, open_tracking
 from pretrain.batches import PreTrainingBatch, WindowBuilder
-from pretrain.callbacks import Budget, HeldOut, InterruptedRun, StopByHand, Watch
+from pretrain.callbacks import Budget, Checkpoints, HeldOut, InterruptedRun, StopByHand, Watch
 from pretrain.config import PretrainConfig
+from pretrain.initial import new_network
 from pretrain.module import PreTrainingModule
 from pretrain.results import shape_of, show_results, show_start, write_results
 from pretrain.start import KIND, Machine, Run, choose_machine, open_run
@@ -49,7 +49,7 @@ def pretrain(config: PretrainConfig) -> Path:
     text = _prepare(run)
     builder = window_builder(text, config)
     held_out = held_out_batches(window_builder(text, config, held_out=True))
-    unigram = unigram_guess(text, held_out)
+    unigram = unigram_guess(text.frequencies, held_out)
     network = _network(config, text)
     machine = choose_machine(config)
     if process_rank() == 0:
@@ -79,6 +79,9 @@ def pretrain(config: PretrainConfig) -> Path:
         raise
     if tracking:
         tracking.finish()
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
+        torch.distributed.destroy_process_group()
     return directory.path
 
 
@@ -100,7 +103,7 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     """
     assert config.max_length and config.dropout is not None and config.initializer_range is not None
     if config.init_from is None:
-        network = BertForPreTraining(
+        network = new_network(
             BertConfig(
                 vocab_size=text.wordpiece.vocab_size,
                 max_position_embeddings=config.max_length,
@@ -108,7 +111,8 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
                 attention_probs_dropout_prob=config.dropout,
                 initializer_range=config.initializer_range,
                 **SIZES[config.preset],
-            )
+            ),
+            text.frequencies,
         )
     else:
         rates = {"hidden_dropout_prob": config.dropout, "attention_probs_dropout_prob": config.dropout}
@@ -190,14 +194,7 @@ def _train(
             evaluation,
             TrainingProgress(run.console, lambda trainer: _status(trainer, budget, watch, evaluation)),
             StopByHand(run.directory.checkpoints),
-            ModelCheckpoint(
-                run.directory.checkpoints,
-                filename="{step}",
-                monitor="step",
-                mode="max",
-                save_top_k=2,
-                train_time_interval=timedelta(minutes=config.checkpoint_minutes),
-            ),
+            Checkpoints(run.directory.checkpoints, config.checkpoint_minutes),
         ],
         enable_progress_bar=False,
         enable_model_summary=False,

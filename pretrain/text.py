@@ -58,6 +58,8 @@ class Text:
     """Numbers of the documents to evaluate on."""
     coverage: Coverage
     """Of the tokenizer, on held-out text."""
+    frequencies: np.ndarray
+    """float64 [V], of each token in the training text, plus one occurrence each; 0 for reserved tokens; they sum to 1."""
     source: TokenSource
 
     def report(self) -> dict[str, object]:
@@ -103,7 +105,8 @@ def prepare_text(config: PretrainConfig, progress: Progress) -> Text:
         with progress("Tokenising", "documents") as report:
             source = open_token_cache(corpus, wordpiece, cache_dir, report)
     sentences = [sentence for document in held_out.tolist() for sentence in corpus.sentences(document)]
-    return Text(corpus, survey, wordpiece, training, held_out, measure_coverage(wordpiece, sentences), source)
+    coverage = measure_coverage(wordpiece, sentences)
+    return Text(corpus, survey, wordpiece, training, held_out, coverage, _frequencies(survey, wordpiece), source)
 
 
 def cleaning_of(config: PretrainConfig) -> Cleaning:
@@ -206,14 +209,19 @@ def held_out_batches(builder: WindowBuilder) -> list[PreTrainingBatch]:
     return batches
 
 
-def unigram_guess(text: Text, batches: list[PreTrainingBatch]) -> Unigram:
-    """Scores the frequencies of the training text (plus one for each word) on the labels of held-out batches."""
-    wordpiece, drawn = text.wordpiece, max(1, text.survey.characters // _UNIGRAM_CHARACTERS)
-    with text.survey.text.open(encoding="utf-8") as file:
-        sentences = [line for number, line in enumerate(file) if number % drawn == 0 and line != "\n"]
-    ids = np.fromiter((i for encoded in wordpiece.encode(sentences) for i in encoded), dtype=np.int64)
-    counts = np.where(wordpiece.reserved, 0, np.bincount(ids, minlength=wordpiece.vocab_size) + 1)
+def unigram_guess(frequencies: np.ndarray, batches: list[PreTrainingBatch]) -> Unigram:
+    """Scores the frequencies of the training text on the labels of held-out batches."""
     labels = np.concatenate([batch.labels.numpy() for batch in batches])
     return Unigram(
-        loss=float(-np.log(counts[labels] / counts.sum()).mean()), accuracy=float((labels == counts.argmax()).mean())
+        loss=float(-np.log(frequencies[labels]).mean()), accuracy=float((labels == frequencies.argmax()).mean())
     )
+
+
+def _frequencies(survey: Survey, wordpiece: WordPiece) -> np.ndarray:
+    """Counted on every k-th sentence of the sample, some millions of characters."""
+    every = max(1, survey.characters // _UNIGRAM_CHARACTERS)
+    with survey.text.open(encoding="utf-8") as file:
+        sentences = [line for number, line in enumerate(file) if number % every == 0 and line != "\n"]
+    ids = np.fromiter((i for encoded in wordpiece.encode(sentences) for i in encoded), dtype=np.int64)
+    counts = np.where(wordpiece.reserved, 0, np.bincount(ids, minlength=wordpiece.vocab_size) + 1)
+    return counts / counts.sum()

@@ -163,7 +163,7 @@ def test_small_files_share_the_memory_of_one():
 def test_the_line_index_of_a_large_file_is_written_in_the_same_pass(made, monkeypatch, tmp_path: Path):
     monkeypatch.setattr(index, "THRESHOLD", 40)
     made({"small": "작은 글\n", "large": "\ufeff큰 글\r\n\n" * 9 + "끝"})
-    large, small = find_sources(["corpus"], tmp_path / "cache", print)
+    large, _ = find_sources(["corpus"], tmp_path / "cache", print)
     written = index_path(large.path, large.state, tmp_path / "cache")
     assert [path.name for path in written.parent.iterdir()] == [written.name]
     content = written.read_bytes()
@@ -201,7 +201,11 @@ def test_progress_ends_at_the_whole(made, tmp_path: Path, monkeypatch):
 @pytest.mark.parametrize(
     ("files", "given", "message"),
     [
-        ({"a": b"\0\1\2" * 9, "b": b""}, ["corpus"], "^corpus holds no text that can be used: 1 × a binary file, 1 × an"),
+        (
+            {"a": b"\0\1\2" * 9, "b": b""},
+            ["corpus"],
+            "^corpus holds no text that can be used: 1 × a binary file, 1 × an",
+        ),
         ({"a": "글\n", "b/c": b""}, ["corpus/a", "corpus/b"], "^corpus/b holds no text that can be used: 1 × an empty"),
         ({"a": "글\n", "b": b""}, ["corpus/a", "corpus/b"], "^corpus/b is an empty file: "),
         ({"a": petition(" ") * 3}, ["corpus/a"], f"^No document is left in corpus/a: 3 × {EMPTY_DOCUMENT}"),

@@ -114,6 +114,7 @@ def test_small_files_are_held_by_linecache2_and_given_back(both):
     assert cached.getline(2) == "둘\n"
     (key,) = set(linecache2.cache) - before
     assert linecache2.getline(key, 1) == "하나\n"
+    assert cached.getline(1) is cached.getline(1), "the file must not be read for every line"
     linecache2.checkcache()
     assert key in linecache2.cache, "linecache2 must take our entry for up to date"
     linecache2.clearcache()

@@ -22,7 +22,7 @@ def find(tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     class Find:
-        left_out: list[tuple[str, str]] = []
+        left_out: list[tuple[str, str]]
 
         def __call__(self, *paths: str) -> list[Source]:
             self.left_out = []
@@ -46,12 +46,13 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 
 
 def test_folders_are_walked_in_order_without_what_is_hidden(find):
-    for name in ("b/z", "b/a", "b/sub/q", "b/.hidden", "b/.git/x", "a", "b/c.txt"):
+    folders = [f"b/{n * 37 % 64:02}/q" for n in range(64)]
+    for name in ("b/z", "b/a", *folders, "b/.hidden", "b/.git/x", "a", "b/c.txt"):
         write(name)
     found = find("b", "a")
-    assert [source.name for source in found] == ["b/a", "b/c.txt", "b/z", "b/sub/q", "a"]
-    assert [source.named for source in found] == [False] * 4 + [True]
-    assert [source.given for source in found] == ["b"] * 4 + ["a"]
+    assert [source.name for source in found] == ["b/a", "b/c.txt", "b/z", *sorted(folders), "a"]
+    assert [source.named for source in found] == [False] * 67 + [True]
+    assert [source.given for source in found] == ["b"] * 67 + ["a"]
     assert all(source.path.is_absolute() and source.state == FileState.of(source.path) for source in found)
 
 
@@ -122,10 +123,10 @@ def test_archives_are_told_by_content_and_unpacked(find):
     assert [source.given for source in found[2:4]] == ["three.gz", "three.gz"]
 
 
-def test_names_in_zip_archives_from_korean_windows(find):
-    content = zipped({"AAAA.txt": TEXT}).replace(b"AAAA", "청원".encode("cp949"))
+def test_names_in_zip_archives_from_korean_windows_and_elsewhere(find):
+    content = zipped({"AAAA.txt": TEXT, "국민.txt": TEXT}).replace(b"AAAA", "청원".encode("cp949"))
     write("a.zip", content)
-    assert [source.name for source in find("a.zip")] == ["a.zip/청원.txt"]
+    assert [source.name for source in find("a.zip")] == ["a.zip/국민.txt", "a.zip/청원.txt"]
 
 
 def test_an_archive_is_unpacked_once(find):

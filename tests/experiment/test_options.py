@@ -226,7 +226,7 @@ def test_an_unknown_field_type_is_the_programmers_mistake() -> None:
     class Odd:
         table: dict[str, int] = field(default_factory=dict)
 
-    with pytest.raises(TypeError, match="Odd.table"):
+    with pytest.raises(TypeError, match=r"Odd.table"):
         read_options(Odd)
 
 

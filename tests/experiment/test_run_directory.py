@@ -44,7 +44,7 @@ def test_names_that_name_no_run(tmp_path: Path, name: str) -> None:
 
 def test_an_output_dir_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(UsageError, match="cannot make a run directory in .*runs"):
+    with pytest.raises(UsageError, match=r"cannot make a run directory in .*runs"):
         RunDirectory.create(tmp_path / "runs")
 
 
@@ -103,7 +103,7 @@ def test_a_real_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_auto_resumes_the_unfinished_run_saved_last(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--resume auto: .*pretrain has no unfinished run"):
+    with pytest.raises(UsageError, match=r"--resume auto: .*pretrain has no unfinished run"):
         RunDirectory.find_resumable(tmp_path)
     old, new, done, bare = (RunDirectory.create(tmp_path, name=name) for name in ("z", "a", "done", "bare"))
     checkpoint(old, age=100)
@@ -166,8 +166,8 @@ def test_json_is_readable_and_valid(tmp_path: Path) -> None:
 
     assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse) == run.read_json("metrics.json")
     assert run.read_json("metrics.json") == {"가": 1.5, "nan": None, "list": [None, [1]]}
-    with pytest.raises(UsageError, match="cannot read .*nothing.json"):
+    with pytest.raises(UsageError, match=r"cannot read .*nothing.json"):
         run.read_json("nothing.json")
     run.write_text("broken.json", "{")
-    with pytest.raises(UsageError, match="broken.json is not valid JSON"):
+    with pytest.raises(UsageError, match=r"broken.json is not valid JSON"):
         run.read_json("broken.json")

@@ -1,7 +1,10 @@
+import random
+
 import numpy as np
 import pytest
 
 from pretrain.batches import WindowBuilder
+from pretrain.config import PretrainConfig
 from pretrain.masking import Masker
 from pretrain.pairs import PairBuilder, PairOptions
 
@@ -47,5 +50,42 @@ def windows(list_source, marked_documents):
         vocabulary = np.arange(200_000)
         masker = Masker(mask_id=4, reserved=vocabulary < 1000, continues=vocabulary < 0)
         return WindowBuilder(pairs, masker, batch_tokens, seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def corpus_file(tmp_path_factory):
+    """120 documents of three to nine sentences on twelve topics, each topic with words of its own."""
+    topics = [
+        "도로 신호등 보행자 횡단보도 자동차", "학교 급식 학생 선생님 교실", "병원 의사 환자 치료 간호사", "공원 나무 산책로 벤치 분수",
+        "버스 정류장 노선 배차 기사", "도서관 책 열람실 사서 대출", "시장 상인 가게 손님 물건", "하천 오염 물고기 정화 시설",
+        "아파트 층간소음 이웃 관리비 승강기", "농촌 농민 쌀 수확 저수지", "군대 병사 휴가 급여 훈련", "영화 극장 배우 감독 관객",
+    ]  # fmt: skip
+    endings = ["에 문제가 있습니다.", "을 고쳐 주세요.", "이 꼭 필요합니다.", "에서 불편을 겪었습니다.", "은 왜 그대로입니까?"]
+    rng = random.Random(0)
+    documents = []
+    for number in range(120):
+        words = topics[number % len(topics)].split()
+        sentences = [
+            f"{rng.choice(words)} {rng.choice(words)} {rng.choice(words)}{rng.choice(endings)}" for _ in range(rng.randint(3, 9))
+        ]
+        documents.append("\n".join([f"{words[0]} 관련 청원 {number}번", *sentences]))
+    path = tmp_path_factory.mktemp("corpus") / "청원.txt"
+    path.write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def configure(corpus_file, tmp_path):
+    """A configuration small enough for a test: a tiny network over the corpus above."""
+
+    def make(**changes):
+        small = dict(
+            corpus=[corpus_file], vocab_size=500, max_length=32, batch_tokens=256, max_steps=12, workers=0, evaluations=2,
+            log_every=2, precision="32", accelerator="cpu", output_dir=tmp_path / "runs", tracking_uri="none",
+            cache_dir=corpus_file.parent / "cache",
+        )  # fmt: skip
+        return PretrainConfig(**(small | changes))
 
     return make

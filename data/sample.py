@@ -1,0 +1,59 @@
+"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best.
+
+    write_sample(Path("cache/sample"))  ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
+
+`petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
+namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
+`data.lexicon`, the sentences from `data.sample_petitions` and `data.sample_pages`. The sample shows that everything works; what a model
+learns from it is its few hundred sentence patterns, not Korean.
+"""
+
+import json
+import os
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from data.lexicon import Lexicon, build_lexicon
+from data.sample_pages import subjects, write_page
+from data.sample_petitions import write_petition
+
+
+def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed: int = 0) -> list[Path]:
+    """Write the sample into `directory` and return its two files; the same arguments give the same bytes everywhere.
+
+    Each file is written whole or not at all. Raises ValueError if there are fewer subjects in the lexicon than `pages`.
+    """
+    lexicon = build_lexicon(seed)
+    candidates = subjects(lexicon)
+    if pages > len(candidates):
+        raise ValueError(f"the sample has subjects for {len(candidates)} pages: ask for no more than that")
+    rng = random.Random(f"pages {seed}")
+    articles = (write_page(rng, lexicon, subject) for subject in rng.sample(candidates, pages))
+    directory.mkdir(parents=True, exist_ok=True)
+    return [
+        _write(directory / "petitions_sample", _petitions(lexicon, petitions, seed)),
+        _write(directory / "namuwiki_sample.txt", articles),
+    ]
+
+
+def _petitions(lexicon: Lexicon, count: int, seed: int) -> Iterator[str]:
+    """`count` petitions as lines of JSON, no two with the same content."""
+    rng = random.Random(f"petitions {seed}")
+    seen: set[str] = set()
+    while len(seen) < count:
+        petition = write_petition(rng, lexicon, len(seen))
+        if petition["content"] not in seen:
+            seen.add(str(petition["content"]))
+            yield json.dumps(petition, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, parts: Iterable[str]) -> Path:
+    """`parts` joined at `path`, which holds either what it held before or the whole of them."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes("".join(parts).encode())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

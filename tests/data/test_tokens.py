@@ -1,0 +1,97 @@
+import pickle
+import random
+
+import numpy as np
+import pytest
+
+from data.cleaning import Cleaning
+from data.corpus import open_corpus
+from data.survey import survey_corpus
+from data.tokenizer import train_wordpiece
+from data.tokens import TextTokens, open_token_cache
+
+WORDS = "국민 청원 동의 정부 대통령 학교 급식 안전 어린이 도로 신호등 설치 요청 부탁 감사 지역 주민 병원".split()
+PARTICLES = ["이", "가", "을", "에서", "으로", "까지", "에게", "처럼", ""]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    rng = random.Random(0)
+    path = tmp_path / "글.txt"
+    documents = [
+        "\n".join(
+            " ".join(word + rng.choice(PARTICLES) for word in rng.choices(WORDS, k=rng.randint(4, 9))) + "입니다."
+            for _ in range(rng.randint(1, 9))
+        )
+        for _ in range(700)
+    ]
+    path.write_text("\n\n".join([*documents, "짧다."]) + "\n", encoding="utf-8")
+    return open_corpus([path], tmp_path / "cache", Cleaning())
+
+
+@pytest.fixture
+def sources(corpus, tmp_path):
+    survey = survey_corpus(corpus, np.arange(len(corpus)), tmp_path, 1000)
+    wordpiece = train_wordpiece(survey.text, 300)
+    done = []
+    cache = open_token_cache(corpus, wordpiece, tmp_path, lambda done_now, total: done.append((done_now, total)))
+    assert done[-1] == (len(corpus), len(corpus))
+    return TextTokens(corpus, wordpiece), cache, wordpiece
+
+
+def test_both_sources_give_the_same(corpus, sources):
+    text, cache, _ = sources
+    for document in range(len(corpus)):
+        lengths = text.lengths(document)
+        assert np.array_equal(lengths, cache.lengths(document))
+        for first, last in ((0, len(lengths)), (1, 2), (len(lengths) - 1, len(lengths))):
+            if 0 <= first < last <= len(lengths):
+                one, two = text.tokens(document, first, last), cache.tokens(document, first, last)
+                assert len(one) == len(two) == last - first
+                assert all(np.array_equal(a, b) and b.dtype == np.int64 for a, b in zip(one, two, strict=True))
+
+
+def test_lengths_are_characters_of_sentences(corpus, sources):
+    assert sources[0].lengths(3).tolist() == [len(sentence) for sentence in corpus.sentences(3)]
+
+
+def test_a_document_without_sentence_is_empty(corpus, sources):
+    empty = next(i for i in range(len(corpus)) if not corpus.sentences(i))
+    assert all(len(source.lengths(empty)) == 0 for source in sources[:2])
+
+
+def test_the_cache_travels_to_a_worker_as_a_path(sources):
+    assert len(pickle.dumps(sources[1])) < 1000
+    again = pickle.loads(pickle.dumps(sources[1]))
+    assert np.array_equal(again.tokens(5, 0, 1)[0], sources[1].tokens(5, 0, 1)[0])
+
+
+def test_the_cache_is_made_once_for_a_text_and_a_tokenizer(corpus, sources, tmp_path):
+    def fail(*_):
+        raise AssertionError("made again")
+
+    open_token_cache(corpus, sources[2], tmp_path, fail)
+    assert not list(tmp_path.glob("*unfinished*"))
+
+
+def test_the_survey_counts_and_draws_evenly(corpus, tmp_path):
+    documents = np.arange(len(corpus))
+    survey = survey_corpus(corpus, documents, tmp_path / "all", 1000)
+    kept = [corpus.sentences(i) for i in range(len(corpus))]
+    assert survey.documents == len(corpus)
+    assert survey.sentences == sum(map(len, kept)) and survey.characters == sum(len(s) for d in kept for s in d)
+    assert survey.documents_without_sentence == sum(not d for d in kept) == 1
+    assert survey.documents_of_one_sentence == sum(len(d) == 1 for d in kept)
+    assert survey.short_sentences >= 1
+    assert survey.text.read_text(encoding="utf-8").split() == [word for d in kept for s in d for word in s.split()]
+    assert survey_corpus(corpus, documents, tmp_path / "all", 1000) == survey
+
+
+def test_the_survey_is_bounded(tmp_path):
+    path = tmp_path / "큰글.txt"
+    path.write_text("".join(f"{i}번째 문서의 첫째 문장입니다.\n{i}번째 문서의 둘째 문장입니다.\n\n" for i in range(30_000)), encoding="utf-8")
+    corpus = open_corpus([path], tmp_path / "cache", Cleaning())
+    survey = survey_corpus(corpus, np.arange(len(corpus)), tmp_path, 1)
+    assert 0.7e6 < survey.text.stat().st_size < 1.1e6
+    numbers = [int(line.partition("번")[0]) for line in survey.text.read_text(encoding="utf-8").splitlines() if line]
+    assert numbers[0] == 0 and numbers[-1] > 29_990 and np.diff(numbers).max() < 10

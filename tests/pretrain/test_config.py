@@ -1,0 +1,74 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pretrain.config import RECIPES, PretrainConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "both"),
+    [
+        ({"max_steps": 5, "max_minutes": 1.0}, ("--max_steps", "--max_minutes")),
+        ({"tokenizer": Path("t"), "vocab_size": 500}, ("--tokenizer", "--vocab_size")),
+        ({"init_from": Path("m"), "vocab_size": 500}, ("--init_from", "--vocab_size")),
+        ({"init_from": Path("m"), "tokenizer": Path("t")}, ("--init_from", "--tokenizer")),
+        ({"second_objective": "none", "segments": "sentences"}, ("--second_objective", "--segments")),
+        ({"second_objective": "none", "truncation": "second_first"}, ("--second_objective", "--truncation")),
+    ],
+)
+def test_contradictions_name_both_flags(given, both):
+    with pytest.raises(ValueError) as caught:
+        PretrainConfig(**given)
+    assert all(flag in str(caught.value) for flag in both)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mask_rate": 0.0}, {"mask_rate": 1.0}, {"short_rate": 1.0}, {"warmup": -0.1}, {"dropout": 1.0}, {"max_steps": 0},
+        {"max_minutes": 0.0}, {"learning_rate": -1.0}, {"batch_tokens": 1}, {"workers": -1}, {"max_length": 4},
+    ],
+)  # fmt: skip
+def test_impossible_values_name_their_flag(given):
+    with pytest.raises(ValueError, match=f"--{next(iter(given))} must"):
+        PretrainConfig(**given)
+
+
+def test_zero_is_possible_where_it_means_something():
+    PretrainConfig(short_rate=0.0, warmup=0.0, dropout=0.0, weight_decay=0.0, workers=0, seed=0)
+
+
+@pytest.mark.parametrize("preset", sorted(RECIPES))
+def test_presets_fill_what_was_not_given(preset):
+    resolved = PretrainConfig(corpus=[Path("x")], preset=preset, learning_rate=0.5).resolved()
+    assert resolved.learning_rate == 0.5
+    for name, value in RECIPES[preset].items():
+        if name != "learning_rate":
+            assert getattr(resolved, name) == value
+    assert resolved.max_minutes == 20 and resolved.cache_dir == Path("runs/cache")
+    assert PretrainConfig(corpus=[Path("x")], max_steps=7).resolved().max_minutes is None
+
+
+def test_the_sample_has_a_recipe_of_its_own():
+    assert PretrainConfig().resolved().max_minutes == 1
+    assert PretrainConfig().resolved().vocab_size < PretrainConfig(corpus=[Path("x")]).resolved().vocab_size
+    assert PretrainConfig(vocab_size=999).resolved().vocab_size == 999
+
+
+def test_a_given_tokenizer_decides_the_vocabulary():
+    assert PretrainConfig(tokenizer=Path("t")).resolved().vocab_size is None
+
+
+def test_help_answers_at_once_and_knows_every_field():
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "run.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 10  # half a second on an idle machine; this guards against heavy imports
+    for name in vars(PretrainConfig()):
+        assert f"--{name}" in done.stdout or f"--[no_]{name}" in done.stdout, name
+    script = "import sys, run; sys.exit(bool({'torch', 'mlflow', 'pytorch_lightning', 'matplotlib'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
