@@ -116,6 +116,7 @@ _NOTICE = re.compile(r"\[\s*본 게시물의 일부 내용이[^\[\]]{0,80}\]?")
 _ADDRESS_CLUE = re.compile(r"[:@w.](?:(?<=:)//|(?<=@)|(?<=w)ww\.|(?<=\.)(?:com|net|org|kr|be|me|ly)(?![a-z]))")
 _ADDRESS = re.compile(
     r"""
+    (?=[\w.+*-])                                                      # soon done with a Hangul syllable
     (?: (?:https?|ftp)://                                             # a scheme
       | (?<![\w.]) www\.                                              # or www.
       | (?<![\w.+@*-]) (?:[\w*-]+\.)* [\w*-]{2,} \.(?:com|net|org|kr)(?![\w-])    # or a bare domain
@@ -131,7 +132,8 @@ _SHAPES = "○◯●◎△▲▽▼□■◇◆"
 _PLACEHOLDER_CLUE = re.compile(f"[*OoXxㅇ〇{_SHAPES}]{{2}}")
 _STARS = re.compile(r"[\d*-](?:(?<=\*)\*|[\d-]{0,8}\*\*)[\d*-]*")
 _LETTERS = re.compile(r"([OoXxㅇ〇])\1+")
-_PLACEHOLDERS = re.compile(rf"[{_SHAPES}]{{2,}}(?:[\s,·/]{{0,3}}[{_SHAPES}]{{2,}})*")
+_MASK = f"[{_SHAPES}]{{2,}}[\ufe0f\u20e3]*"
+_PLACEHOLDERS = re.compile(rf"{_MASK}(?:[\s,·/]{{0,3}}{_MASK})*")
 _PASSES = 10
 """What a removal brings together may be a mask in its turn (O***OO). Two passes do for anything but a text made to need
 more; the bound keeps the time linear for that one."""
@@ -153,6 +155,11 @@ def _letters(match: re.Match[str]) -> str:
     return "○○" if masks else match[0]
 
 
+def _unmasked(match: re.Match[str]) -> str:
+    """Nothing for one mask, a space for a list of them."""
+    return " " if " " in match[0] else ""
+
+
 _EMPTY_BRACKETS = re.compile(
     r"\((?:출처|참고|링크)?[\s:,]*\)|\[(?:출처|참고|링크)?[\s:,]*\]|<\s*>|「\s*」|『\s*』|《\s*》|〈\s*〉|‘\s*’|“\s*”|【\s*】"
 )
@@ -160,7 +167,7 @@ _EMPTY_BRACKETS = re.compile(
 # ---- runs ----
 
 _RUN = re.compile(r"(.)\1\1+")
-_EXEMPT = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_EXEMPT = frozenset("〇0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _VARIANT = re.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")
 _PICTURE_RUN = re.compile(f"([{_PICTURES}][\ufe0f\U0001f3fb-\U0001f3ff]+)\\1\\1+")
 
@@ -198,19 +205,23 @@ class Cleaning:
 
     def clean(self, text: str) -> str:
         """The text normalised, cleaned, and on one line with single spaces; empty if nothing is left. Idempotent."""
-        text = normalize(text)
-        if self.characters:
-            text = self._drop_characters(text)
+        text = self._fold(text)
         for _ in range(_PASSES):
-            before, text = text, self._drop_passages(text)
-            if text == before:
+            kept = self._drop_passages(text)
+            if kept == text:
                 break
-        text = " ".join(text.split())
+            text = self._fold(kept)
         if self.repeats:
             text = _RUN.sub(_shortened, text)
             if _VARIANT.search(text):
                 text = _PICTURE_RUN.sub(r"\1\1", text)
         return text
+
+    def _fold(self, text: str) -> str:
+        text = normalize(text)
+        if self.characters:
+            text = self._drop_characters(text)
+        return " ".join(text.split())
 
     def _drop_characters(self, text: str) -> str:
         if not _UNUSUAL.search(text):
@@ -230,5 +241,5 @@ class Cleaning:
         if self.placeholders and _PLACEHOLDER_CLUE.search(kept):
             if "**" in kept:
                 kept = _STARS.sub("○○", kept)  # 김**, 010-****-****
-            kept = _PLACEHOLDERS.sub("", _LETTERS.sub(_letters, kept))
+            kept = _PLACEHOLDERS.sub(_unmasked, _LETTERS.sub(_letters, kept))
         return kept if kept == text else _EMPTY_BRACKETS.sub("", kept)

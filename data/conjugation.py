@@ -4,7 +4,7 @@ A clause is stored once, in its dictionary form, and takes any ending: from "보
 보도가 좁습니다; from "보도를 넓히다" come 보도를 넓히는데, 보도를 넓혀서, 보도를 넓혀 주십시오.
 
     conjugate("보도를 넓히다", "어야 합니다")  ->  "보도를 넓혀야 합니다"
-    conjugate("길이 어둡다", "는데")           ->  "길이 어두운데"
+    conjugate("일이 어렵다", "는데")           ->  "일이 어려운데"
     conjugate("큰 문제-이다", "어요")          ->  "큰 문제예요"
 
 Endings are named by their fullest form, as a grammar book lists them (으면, 어서, 는데, 습니다, ㄴ다, 을); words after a space are kept.

@@ -12,6 +12,7 @@ a document of it is first read. A file that has changed since is noticed on ever
 What this does not do: it knows no tokens, no pairs and no split; it gives documents in the order of the files.
 """
 
+import inspect
 import json
 import os
 from collections import OrderedDict
@@ -23,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+import data.cleaning
+import data.sentences
 from data.cleaning import Cleaning
 from data.errors import DataError
 from data.formats import Content, Format, read_document
@@ -174,9 +177,10 @@ class Corpus:
     @cached_property
     def fingerprint(self) -> str:
         """32 hexadecimal digits for the documents that come out: contents and formats of the files in their order,
-        cleaning options, version of the index. Names and places of the files are not in it."""
+        cleaning options, the code that indexes, cleans and splits. Names and places of the files are not in it."""
         files = [(file.format, file.digest) for file in self._index.counts.files]
-        described = json.dumps([VERSION, files, asdict(self.cleaning)], sort_keys=True)
+        code = [inspect.getsource(module) for module in (data.cleaning, data.sentences)]
+        described = json.dumps([VERSION, code, files, asdict(self.cleaning)], sort_keys=True)
         return blake2b(described.encode(), digest_size=16).hexdigest()
 
     @cached_property

@@ -22,7 +22,8 @@ from data.sample_petitions import write_petition
 def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed: int = 0) -> list[Path]:
     """Write the sample into `directory` and return its two files; the same arguments give the same bytes everywhere.
 
-    Each file is written whole or not at all. Raises ValueError if there are fewer subjects in the lexicon than `pages`.
+    Each file is written whole or not at all, and not again where it is there already, so that a run that reads it is not
+    disturbed. Raises ValueError if there are fewer subjects in the lexicon than `pages`.
     """
     lexicon = build_lexicon(seed)
     candidates = subjects(lexicon)
@@ -49,10 +50,13 @@ def _petitions(lexicon: Lexicon, count: int, seed: int) -> Iterator[str]:
 
 
 def _write(path: Path, parts: Iterable[str]) -> Path:
-    """`parts` joined at `path`, which holds either what it held before or the whole of them."""
+    """`parts` joined at `path`, which is left untouched, with its time of writing, where it holds them already."""
+    content = "".join(parts).encode()
+    if path.is_file() and path.read_bytes() == content:
+        return path
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_bytes("".join(parts).encode())
+        partial.write_bytes(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

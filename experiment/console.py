@@ -22,7 +22,15 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -105,12 +113,13 @@ class Console:
         self._print(Text(f"warning: {text}", style="yellow"))
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """Progress over bytes: gives a function `report(done_bytes, total_bytes)`, to be called as often as wanted.
+    def progress(self, label: str, unit: str = "bytes") -> Iterator[Callable[[int, int], None]]:
+        """Progress over bytes, or over what `unit` names in the plural: gives a function `report(done, total)`, to be
+        called as often as wanted.
 
         Nothing is shown for work that takes less than half a second.
         """
-        shown = _Bar(self.rich, label) if self.live else _Lines(self.rich, label)
+        shown = _Bar(self.rich, label, unit) if self.live else _Lines(self.rich, label, unit)
         try:
             yield shown.report
         finally:
@@ -120,14 +129,15 @@ class Console:
 class _Bar:
     """A bar that is redrawn, for a terminal."""
 
-    def __init__(self, rich: RichConsole, label: str) -> None:
+    def __init__(self, rich: RichConsole, label: str, unit: str) -> None:
         self._start = time.monotonic()
         self._started = False
+        in_bytes = unit == "bytes"
         self._progress = Progress(
             TextColumn(f"  {label}", markup=False),
             BarColumn(bar_width=30),
-            DownloadColumn(),
-            TransferSpeedColumn(),
+            DownloadColumn() if in_bytes else MofNCompleteColumn(),
+            TransferSpeedColumn() if in_bytes else TextColumn(unit, markup=False),
             TimeRemainingColumn(compact=True),
             console=rich,
             transient=True,
@@ -148,9 +158,10 @@ class _Bar:
 class _Lines:
     """A line now and then, for a log."""
 
-    def __init__(self, rich: RichConsole, label: str) -> None:
+    def __init__(self, rich: RichConsole, label: str, unit: str) -> None:
         self._rich = rich
         self._label = label
+        self._scale, self._unit = (1e6, "MB") if unit == "bytes" else (1.0, unit)
         self._start = self._last = time.monotonic()
 
     def report(self, done: int, total: int) -> None:
@@ -160,7 +171,8 @@ class _Lines:
         self._last = now
         rate = done / (now - self._start)
         self._rich.print(
-            f"  {self._label}: {done / max(total, 1):.0%} of {total / 1e6:,.0f} MB, {rate / 1e6:.1f} MB/s, "
+            f"  {self._label}: {done / max(total, 1):.0%} of {total / self._scale:,.0f} {self._unit}, "
+            f"{rate / self._scale:,.1f} {self._unit}/s, "
             f"{duration((total - done) / max(rate, 1))} left"
         )
 

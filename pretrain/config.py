@@ -136,6 +136,8 @@ class PretrainConfig:
             raise ValueError("--segments sentences makes pairs, but --second_objective none asks for single segments")
         if self.second_objective == "none" and self.truncation == "second_first":
             raise ValueError("--truncation second_first needs a second segment, but --second_objective none has none")
+        if self.keep_all_characters and not self.keep_hanja:
+            raise ValueError("--keep_all_characters keeps Hanja, too, but --no_keep_hanja drops them; give one of them")
         for name, may_be_zero in (("mask_rate", False), ("short_rate", True), ("warmup", True), ("dropout", True)):
             value = getattr(self, name)
             if value is not None and not (0 <= value < 1 and (value or may_be_zero)):

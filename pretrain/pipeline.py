@@ -88,11 +88,11 @@ def pretrain(config: PretrainConfig) -> Path:
 def _prepare(run: Run) -> Text:
     """The main process first: the others find its work in the cache."""
     if process_rank() == 0:
-        text = prepare_text(run.config, lambda label, unit: run.console.progress(label))
+        text = prepare_text(run.config, run.console.progress)
         agree(lambda: "prepared")
         return text
     agree(lambda: "prepared")
-    return prepare_text(run.config, lambda label, unit: run.console.progress(label))
+    return prepare_text(run.config, run.console.progress)
 
 
 def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from data.sample import write_sample  # type: ignore
+from data.sample import write_sample
 
 from bert_core.pretrained import CONFIG_FILE, PretrainedError
 from data.cleaning import Cleaning

@@ -92,15 +92,15 @@ def test_an_output_that_cannot_show_korean_does_not_stop_the_run() -> None:
 
 def test_progress_in_a_log_is_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    with clock(monkeypatch) as now, Console(out).progress("Indexing") as report:
+    with clock(monkeypatch) as now, Console(out).progress("Indexing [bold]") as report:
         for second in range(1, 35):
             now[0] = 100 + second
             for _ in range(50):
                 report(second * 10_000_000, 400_000_000)
     assert out.getvalue().splitlines() == [
-        "  Indexing: 25% of 400 MB, 10.0 MB/s, 30 s left",
-        "  Indexing: 50% of 400 MB, 10.0 MB/s, 20 s left",
-        "  Indexing: 75% of 400 MB, 10.0 MB/s, 10 s left",
+        "  Indexing [bold]: 25% of 400 MB, 10.0 MB/s, 30 s left",
+        "  Indexing [bold]: 50% of 400 MB, 10.0 MB/s, 20 s left",
+        "  Indexing [bold]: 75% of 400 MB, 10.0 MB/s, 10 s left",
     ]
 
 

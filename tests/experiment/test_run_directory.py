@@ -149,6 +149,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [entry.name for entry in run.path.iterdir()] == ["config.yaml"]
 
 
+def test_who_reads_meanwhile_sees_one_version_whole(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, name="a")
+    with run.write_text("config.yaml", "before").open() as reader:
+        run.write_text("config.yaml", "after")
+        assert reader.read() == "before"
+    assert (run.path / "config.yaml").read_text() == "after"
+
+
 def test_files_can_be_read_by_others_as_far_as_the_user_allows(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, name="a")
     ordinary = tmp_path / "ordinary"

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
         ({"init_from": Path("m"), "vocab_size": 500}, ("--init_from", "--vocab_size")),
         ({"init_from": Path("m"), "tokenizer": Path("t")}, ("--init_from", "--tokenizer")),
         ({"second_objective": "none", "segments": "sentences"}, ("--second_objective", "--segments")),
+        ({"keep_all_characters": True, "keep_hanja": False}, ("--keep_all_characters", "--no_keep_hanja")),
         ({"second_objective": "none", "truncation": "second_first"}, ("--second_objective", "--truncation")),
     ],
 )
