@@ -68,7 +68,7 @@ def normalize(text: str) -> str:
 
 # ---- characters ----
 
-_HANJA = "々〇㐀-䶿一-鿿豈-\ufaff\U00020000-\U000323af"
+_HANJA = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _PICTURES = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _SIGNS = (
@@ -89,6 +89,8 @@ _EVERYTHING_ELSE = {
     for hanja in (True, False)
 }
 """What is outside the languages and signs of Korean text: becomes a space."""
+
+_HANJA_ASIDE = re.compile(rf"\([\s·,]*[{_HANJA}][{_HANJA}\s·,]*\)")
 
 _INVISIBLE = re.compile(
     "[\u00ad\u0300-\u036f\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0e\ufeff]+"
@@ -193,7 +195,7 @@ class Cleaning:
     """Only Hangul, Latin, digits, the punctuation and signs of Korean text, emoji and Hanja stay; anything else (kana,
     Cyrillic, private use, box drawing) becomes a space, and zero-width marks vanish."""
     hanja: bool = True
-    """Hanja stay. Off, they become spaces (`characters` must be on)."""
+    """Hanja stay. Off, they become spaces, and (大韓民國) after its Hangul goes with its brackets; needs `characters`."""
     min_chars: int = 10
     """Sentences with fewer characters are dropped; not by `clean`, but after the text is split (`data.corpus`)."""
 
@@ -227,6 +229,8 @@ class Cleaning:
         if not _UNUSUAL.search(text):
             return text
         text = _INVISIBLE.sub("", text)
+        if not self.hanja:
+            text = _HANJA_ASIDE.sub("", text)
         text = _EVERYTHING_ELSE[self.hanja].sub(" ", text)
         if "\ufe0f" in text or "\u200d" in text or "\u20e3" in text:
             text = _JOINERS.sub(_kept_joiners, text)

@@ -102,13 +102,13 @@ _PERSON: dict[str, tuple[str, ...]] = {
         "{사망일} {사망지}에서 세상을 떠났다. 향년 {향년}세였다. // {사망일} 지병으로 {사망지}에서 숨을 거두었다.",
     ),
     "특징": (
-        "{특징+고} {특징+시제}. // {특징+는 것으로} 잘 알려져 있다. // 무엇보다 {특징+는 것으로} {유명하다|이름이 높다+시제}.",
+        "{이름}은(는) {특징+고} {특징+시제}. // {특징+는 것으로} 잘 알려져 있다. // 무엇보다 {특징+는 것으로} {유명하다|이름이 높다+시제}.",
         "{특징+고} {특징+시제}. // {특징+기} 때문에 찾는 사람이 많았다. // 동료들은 {이름}이(가) {특징+ㄴ다고} 입을 모았다.",
         "또한 {특징+시제}. // {특징+기도} 했다. // 동료 {동료}은(는) {특징+는 점을} 높이 샀다.",
         "평론가들은 {이름}을(를) 두고 {평가+ㄴ다고} {평했다|적었다}. // {평가+ㄴ다는} 평가를 받는다. // {동료}은(는) “{평가+ㄴ다}”라고 말했다.",
     ),
     "여담": (
-        "{여담+시제}. // {여담+고} {여담+시제}. // {여담+ㄴ다고} 한다.",
+        "{이름}은(는) {여담+시제}. // {이름}은(는) {여담+고} {여담+시제}. // {여담+ㄴ다고} 한다.",
         "{소속} 시절의 {동료}과(와) 절친한 사이다. // {동료}과(와)는 {소속}에서 만나 친구가 되었다.",
         "{여담+으며} {여담+시제}. // {이름}은(는) {여담+는데} 이를 두고 {동료}은(는) 천생 {직함}(이)라고 말했다.",
         "{여담+는 것으로} 알려져 있다. // 인터뷰에서 {여담+ㄴ다고} 밝혔다. // 뜻밖에도 {여담+시제}.",
@@ -126,7 +126,7 @@ _ORGANISATION: dict[str, tuple[str, ...]] = {
         "{해산일} {문을 닫았다|해산했다}. // 경영난 끝에 {해산일} 문을 닫았다.",
     ),
     "특징": (
-        "{특징+고} {특징+평서}. // {특징+는 것으로} 알려져 있다. // {특징+는 것이} 가장 큰 {특색-이다+평서}.",
+        "{이름}은(는) {특징+고} {특징+평서}. // {이름}은(는) {특징+는 것으로} 알려져 있다. // {특징+는 것이} {이름}의 가장 큰 {특색-이다+평서}.",
         "{특징+ㄴ다는} 말을 듣는다. // {소재지}에서는 {이름}(이)라고 하면 {특징+ㄴ다는} 점부터 떠올린다.",
         "또한 {특징+평서}. // {특징+는데} 이 점은 {이름}의 상징처럼 여겨진다. // {대표}은(는) “{특징+ㄴ다}”라고 말한 적이 있다.",
     ),
@@ -155,8 +155,8 @@ _WORK: dict[str, tuple[str, ...]] = {
         "또 {제작+과거}. // {제작+은 일화가} 널리 알려져 있다.",
     ),
     "반응": (
-        "{반응+과거}. // 발표된 뒤에 {반응+과거}. // {반응+고} {반응+과거}.",
-        "평론가들은 {평+ㄴ다고} 평했다. // {평+ㄴ다는} 평가와 {평+ㄴ다는} 평가가 함께 나왔다. // {평+ㄴ다는} 의견이 많다.",
+        "《{이름}》은(는) {반응+과거}. // 《{이름}》은(는) 발표된 뒤에 {반응+과거}. // {반응+고} {반응+과거}.",
+        "평론가들은 《{이름}》을(를) 두고 {평+ㄴ다고} 평했다. // {평+ㄴ다는} 평가와 {평+ㄴ다는} 평가가 함께 나왔다. // {평+ㄴ다는} 의견이 많다.",
         "{평+ㄴ다는} 평도 있다. // 한 평론가는 “{평+ㄴ다}”라고 적었다.",
     ),
     "여담": (
@@ -170,7 +170,7 @@ _PLACE: dict[str, tuple[str, ...]] = {
         "이름은 옛 고을 이름에서 왔다. // 옛 이름은 {{옛이름}-이다+평서}. // 주민들은 아직도 {옛이름}(이)라고 부른다.",
     ),
     "지리": (
-        "{지리+고} {지리+평서}. // {지리+평서}.",
+        "{이름}은(는) {지리+고} {지리+평서}. // {이름}은(는) {지리+평서}.",
         "{지리+는 것이} 특색이다. // {상위} 사람이라면 {지리+ㄴ다는} 것을 누구나 안다.",
         "또한 {지리+평서}. // {지리+는 것으로} 이름나 있다. // 가까이에 {이웃}이(가) 있다.",
     ),
@@ -180,7 +180,7 @@ _PLACE: dict[str, tuple[str, ...]] = {
         "최근에는 {산업+ㄴ다고} 한다. // {산업+ㄴ다는} 소식이 신문에 실린 적이 있다.",
     ),
     "교통": (
-        "{교통+평서}. // {교통+고} {교통+평서}.",
+        "{이름}은(는) {교통+평서}. // {이름}은(는) {교통+고} {교통+평서}.",
         "{교통+으며} {교통+평서}. // 또한 {교통+평서}. // {이웃}에서 이곳까지 {교통수단}(으)로 {수:5-50}분이 걸린다.",
     ),
 }
@@ -206,6 +206,8 @@ _HISTORY = (
     "{해}년 {수:1-12}월 {사건+과거}.",
     "이어 {해}년에 {사건+과거}.",
 )
+_HISTORY_OF = (*_HISTORY, "{이름}은(는) {해}년 {사건+과거}.", "{해}년에 {이름}은(는) {사건+과거}.")
+"""The same for a subject that acts: somebody or an organisation, but not a place."""
 _SIZES = {
     **dict.fromkeys("시구", "인구는 {수:90-820}천여 명-이다"),
     "군": "인구는 {수:21-88}천여 명-이다",
@@ -238,7 +240,9 @@ class _Page:
         frames = [frame for number, frame in enumerate(frames) if number == 0 or self.rng.random() < keep]
         self.add_lines(heading, self.paragraphs([sentence for frame in frames if (sentence := self.sentence(frame))]))
 
-    def add_history(self, heading: str, events: list[str], first: int, last: int) -> None:
+    def add_history(
+        self, heading: str, events: list[str], first: int, last: int, wordings: Sequence[str] = _HISTORY_OF
+    ) -> None:
         """Events in the order in which they are listed, the first of them always and in the year `first`."""
         count = min(self.rng.randint(4, 8), len(events), last - first)
         if count < 2:
@@ -248,7 +252,7 @@ class _Page:
         years = [first, *sorted(self.rng.sample(range(first + 1, last + 1), count - 1))]
         for number, year in zip(chosen, years, strict=True):
             self.slots["해"] = str(year)
-            wording = self.rng.choice(_HISTORY[: 3 if number == 0 else None])
+            wording = self.rng.choice(_HISTORY[:3] if number == 0 else wordings)
             sentences.append(self.composer.write(wording.replace("{사건", "{" + events[number])))
         self.add_lines(heading, self.paragraphs(sentences))
 
@@ -412,7 +416,7 @@ def _place(rng: random.Random, lexicon: Lexicon, place: Place) -> _Page:
     }
     page = _Page(rng, _known(facts), words)
     page.add("개요", [*_PLACE["개요"], "{" + _SIZES[place.kind] + "+평서}."], keep=0.8)
-    page.add_history("역사", words["연혁"], rng.randint(1912, 1960), 2019)
+    page.add_history("역사", words["연혁"], rng.randint(1912, 1960), 2019, _HISTORY)
     page.add("지리" if place.kind in _NATURE else "시설", _PLACE["지리"])
     page.add("산업" if place.kind in _NATURE else "즐길 거리", _PLACE["생활"])
     page.add("교통", _PLACE["교통"])

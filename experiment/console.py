@@ -1,4 +1,4 @@
-"""What a run shows on the screen: headings, aligned rows, readable examples, notes, and progress over bytes.
+"""What a run shows on the screen: headings, aligned rows, readable examples, notes, and progress over data.
 
     console = Console()
     console.heading("Data")
@@ -172,8 +172,7 @@ class _Lines:
         rate = done / (now - self._start)
         self._rich.print(
             f"  {self._label}: {done / max(total, 1):.0%} of {total / self._scale:,.0f} {self._unit}, "
-            f"{rate / self._scale:,.1f} {self._unit}/s, "
-            f"{duration((total - done) / max(rate, 1))} left"
+            f"{rate / self._scale:,.1f} {self._unit}/s" + (f", {duration((total - done) / rate)} left" if rate else "")
         )
 
     def close(self) -> None:
