@@ -1,11 +1,13 @@
-"""Self-attention over packed sequences: three ways to compute one formula.
+"""Self-attention over packed sequences: four ways to compute one formula.
 
     softmax(q kᵀ / √K) v     within each sequence, never across its boundary
 
 - `varlen`: `torch.nn.attention.varlen` reads the packed rows as they are. CUDA of compute capability 8 and above, half
   precision, no dropout on the probabilities (the kernel has none).
 - `sdpa`: `scaled_dot_product_attention` on a padded rectangle; everywhere.
-- `reference`: the formula itself, a sequence at a time. What the tests hold the other two against.
+- `matmul`: the formula as batched products on the same rectangle. For half precision on CPUs, where PyTorch's fused kernel
+  takes up to four times as long (`benchmarks/attention_paths.py`).
+- `reference`: the formula itself, a sequence at a time. What the tests hold the others against.
 
 Shapes: T real tokens, B sequences, L longest sequence, H heads, K head size.
 """
@@ -19,13 +21,16 @@ from torch import Tensor
 
 from bert_core.packing import Packed, pad, unpad
 
-AttentionPath = Literal["varlen", "sdpa", "reference"]
+AttentionPath = Literal["varlen", "sdpa", "matmul", "reference"]
 
 
 def choose_path(device: torch.device, dtype: torch.dtype, dropout: float) -> AttentionPath:
     """The fastest path that computes exactly what is asked for."""
-    half = dtype in (torch.bfloat16, torch.float16)
-    return "varlen" if half and dropout == 0 and _has_varlen(device) else "sdpa"
+    if dtype not in (torch.bfloat16, torch.float16):
+        return "sdpa"
+    if device.type == "cpu":
+        return "matmul"
+    return "varlen" if dropout == 0 and _has_varlen(device) else "sdpa"
 
 
 @functools.cache
@@ -46,7 +51,7 @@ def self_attention(qkv: Tensor, packed: Packed, dropout: float = 0.0, path: Atte
         qkv: queries, keys and values, [T, 3, H, K].
         packed: where the sequences lie.
         dropout: rate on the attention probabilities.
-        path: one of the three ways; None for the fastest that fits.
+        path: one of the ways; None for the fastest that fits.
 
     Returns:
         [T, H, K]
@@ -56,6 +61,8 @@ def self_attention(qkv: Tensor, packed: Packed, dropout: float = 0.0, path: Atte
             return _varlen(qkv, packed)
         case "sdpa":
             return _sdpa(qkv, packed, dropout)
+        case "matmul":
+            return _matmul(qkv, packed, dropout)
         case "reference":
             return _reference(qkv, packed, dropout)
 
@@ -72,13 +79,28 @@ def _varlen(qkv: Tensor, packed: Packed) -> Tensor:
 
 def _sdpa(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
     query, key, value = pad(qkv, packed).permute(2, 0, 3, 1, 4)  # [B, H, L, K] each
-    mask = None
-    if not packed.is_rectangle:
-        lengths = packed.boundaries.diff()
-        mask = torch.arange(packed.max_length, device=qkv.device) < lengths[:, None]  # [B, L], True where real
-        mask = mask[:, None, None, :]
-    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    attended = F.scaled_dot_product_attention(query, key, value, attn_mask=_real_keys(packed), dropout_p=dropout)
     return unpad(attended.transpose(1, 2), packed)  # [B, L, H, K] → [T, H, K]
+
+
+def _matmul(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
+    query, key, value = pad(qkv, packed).permute(2, 0, 3, 1, 4)  # [B, H, L, K] each
+    scores = (query * key.shape[-1] ** -0.5) @ key.transpose(-1, -2)  # [B, H, L, L]
+    mask = _real_keys(packed)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    probabilities = scores.softmax(-1)
+    if dropout:
+        probabilities = F.dropout(probabilities, dropout)
+    return unpad((probabilities @ value).transpose(1, 2), packed)  # [B, L, H, K] → [T, H, K]
+
+
+def _real_keys(packed: Packed) -> Tensor | None:
+    """bool [B, 1, 1, L], True where a sequence has a token; None where all have L."""
+    if packed.is_rectangle:
+        return None
+    lengths = packed.boundaries.diff()
+    return (torch.arange(packed.max_length, device=lengths.device) < lengths[:, None])[:, None, None, :]
 
 
 def _reference(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:

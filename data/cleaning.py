@@ -76,7 +76,7 @@ _SIGNS = (
     "\u2010-\u2027\u2030-\u205e"  # dashes, quotes, … ‰ ′ ※
     "\u2070-\u209c\u20a0-\u20c0"  # superscripts and subscripts, currencies
     "\u2100-\u22ff"  # ℃ ℓ № ™, Roman numerals, arrows, mathematics
-    "Α-Ωα-ω"  # as symbols: Ω, β, Δ
+    "\u0370-\u03ff"  # Greek, for Ω, β, Δ
     "\u2460-\u24ff\u25a0-\u25ff"  # ① ⓐ, ■ ○ ▶
     "\u3001-\u3003\u3008-\u3011\u3014-\u301b〜・"  # 、。 〈〉《》「」『』【】〔〕
     "㈀-㏿⦁⨯"  # ㈜ ㉠ ㎡, two more that petitioners use as · and ×
@@ -192,8 +192,8 @@ class Cleaning:
     notices: bool = True
     """The petition board's "[본 게시물의 일부 내용이 국민 청원 요건에 위배되어 관리자에 의해 수정되었습니다]" goes."""
     characters: bool = True
-    """Only Hangul, Latin, digits, the punctuation and signs of Korean text, emoji and Hanja stay; anything else (kana,
-    Cyrillic, private use, box drawing) becomes a space, and zero-width marks vanish."""
+    """Only Hangul, Latin, Greek, digits, the punctuation and signs of Korean text, emoji and Hanja stay; anything else
+    (kana, Cyrillic, private use, box drawing) becomes a space, and zero-width marks vanish."""
     hanja: bool = True
     """Hanja stay. Off, they become spaces, and (大韓民國) after its Hangul goes with its brackets; needs `characters`."""
     min_chars: int = 10

@@ -338,12 +338,10 @@ class _Builder:
         return self.rng.choice(early) if early else min(found, key=lambda organisation: organisation.founded)
 
     def person_name(self, family: str | None = None) -> str:
-        rng = self.rng
-        while (given := rng.choice(FIRST_SYLLABLES) + rng.choice(SECOND_SYLLABLES)) in NOT_NAMES or given[0] == given[
-            1
-        ]:
-            pass
-        return (family or rng.choice(FAMILY_NAMES)) + given
+        while True:
+            first, second = self.rng.choice(FIRST_SYLLABLES), self.rng.choice(SECOND_SYLLABLES)
+            if first != second and first + second not in NOT_NAMES:
+                return (family or self.rng.choice(FAMILY_NAMES)) + first + second
 
     def make_works(self, persons: list[Person]) -> Iterator[Work]:
         for person in persons:
@@ -380,11 +378,11 @@ class _Builder:
         for organisation in organisations:
             people = staff.get(organisation.name, [])
             year = organisation.founded.year
-            elders = [person for person in people or rng.sample(persons, 8) if person.born.year + 25 < year]
+            elders = [person for person in people or rng.sample(managers, 8) if person.born.year + 25 < year]
             organisation.founder = next(
                 (person for person in elders if not person.died or person.died.year > year), None
             )
-            others = clergy if organisation.kind == "종교단체" else managers
+            others = [person for person in clergy if person.religion == organisation.affiliation] or managers
             organisation.head = rng.choice([person for person in people if not person.died] or others)
             if organisation.kind not in {"협회", "주민센터", "부대", "의회"} and rng.random() < 0.4:
                 organisation.parent = rng.choice(self.by_kind["협회"])

@@ -135,7 +135,7 @@ class _Bar:
         in_bytes = unit == "bytes"
         self._progress = Progress(
             TextColumn(f"  {label}", markup=False),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=30, complete_style="green"),
             DownloadColumn() if in_bytes else MofNCompleteColumn(),
             TransferSpeedColumn() if in_bytes else TextColumn(unit, markup=False),
             TimeRemainingColumn(compact=True),

@@ -14,10 +14,11 @@ def batch(lengths, heads=3, size=8, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("lengths", [LENGTHS, [5, 5, 5]], ids=["ragged", "rectangle"])
-def test_sdpa_equals_the_formula_with_its_gradient(lengths):
+@pytest.mark.parametrize("path", ["sdpa", "matmul"])
+def test_paths_equal_the_formula_with_its_gradient(lengths, path):
     qkv, packed = batch(lengths)
     outputs, gradients = [], []
-    for path in ("reference", "sdpa"):
+    for path in ("reference", path):
         output = self_attention(qkv, packed, path=path)
         outputs.append(output)
         gradients.append(torch.autograd.grad((output * output.detach().cos()).sum(), qkv)[0])
@@ -25,11 +26,12 @@ def test_sdpa_equals_the_formula_with_its_gradient(lengths):
     torch.testing.assert_close(gradients[1], gradients[0])
 
 
-def test_no_token_sees_another_sequence():
+@pytest.mark.parametrize("path", ["sdpa", "matmul"])
+def test_no_token_sees_another_sequence(path):
     qkv, packed = batch(LENGTHS)
     changed = qkv.detach().clone()
     changed[13] += 100  # the only token of the second sequence
-    before, after = (self_attention(x, packed, path="sdpa") for x in (qkv, changed))
+    before, after = (self_attention(x, packed, path=path) for x in (qkv, changed))
     same = torch.ones(packed.tokens, dtype=torch.bool)
     same[13] = False
     torch.testing.assert_close(after[same], before[same], atol=0, rtol=0)
@@ -43,7 +45,7 @@ def test_reference_is_softmax_of_scaled_products():
     torch.testing.assert_close(self_attention(qkv, packed, path="reference")[:, 0], expected)
 
 
-@pytest.mark.parametrize("path", ["sdpa", "reference"])
+@pytest.mark.parametrize("path", ["sdpa", "matmul", "reference"])
 def test_dropout_zeroes_probabilities_and_keeps_their_mean(path):
     packed = pack([[1] * 50] * 40)
     qkv = torch.zeros(packed.tokens, 3, 1, 4)
@@ -54,8 +56,18 @@ def test_dropout_zeroes_probabilities_and_keeps_their_mean(path):
     assert abs(output.mean() - 1) < 0.02
 
 
-def test_cpu_takes_sdpa():
-    assert choose_path(torch.device("cpu"), torch.bfloat16, 0.0) == "sdpa"
+def test_the_path_of_a_cpu_follows_its_precision():
+    assert choose_path(torch.device("cpu"), torch.float32, 0.0) == "sdpa"
+    assert choose_path(torch.device("cpu"), torch.bfloat16, 0.0) == "matmul"
+
+
+def test_half_precision_stays_close_to_the_formula():
+    qkv, packed = batch([128, 90, 128], heads=2, size=64)
+    exact = self_attention(qkv, packed, path="reference")
+    errors = {
+        path: (self_attention(qkv.bfloat16(), packed, path=path) - exact).abs().max().item() for path in ("sdpa", "matmul")
+    }
+    assert errors["matmul"] < 2 * errors["sdpa"] + 1e-3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
