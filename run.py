@@ -2,6 +2,7 @@
 
 import sys
 
+from experiment.errors import UsageError
 from experiment.options import parse, run_main
 from pretrain.config import PretrainConfig
 
@@ -19,9 +20,12 @@ EXAMPLES = """examples:
 def main() -> None:
     config = parse(PretrainConfig, sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
     # Heavy imports wait until the command line is known to be sound.
-    from pretrain.pipeline import pretrain
+    from pretrain.pipeline import SENTENCES, pretrain
 
-    pretrain(config)
+    try:
+        pretrain(config)
+    except SENTENCES as error:
+        raise UsageError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -208,7 +208,8 @@ def _work(rng: random.Random, lexicon: Lexicon, work: Work) -> _Page:
 
 def _place(rng: random.Random, lexicon: Lexicon, place: Place) -> _Page:
     words = _words()[_block_of(place.kind)]
-    near = [other.name for other in lexicon.places if other is not place and other.district is place.district]
+    sites = [other for other in lexicon.places if other.kind not in _NOUN and other is not place]
+    near = [other.name for other in sites if other.district is place.district]
     facts = {
         "이름": place.name,
         "종류": _NOUN.get(place.kind, place.kind),

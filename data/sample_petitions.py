@@ -26,7 +26,8 @@ _REGISTERS: dict[str, tuple[int, Register]] = {
             "과거": ("었습니다",),
             "추측": ("을 것입니다",),
             "의문": ("습니까",),
-            "요구": ("어 주십시오", "어 주시기 바랍니다", "어 주시기를 부탁드립니다", "어 주실 것을 간곡히 요청합니다"),
+            "요구": ("어 주십시오", "어 주시기 바랍니다", "어 주실 것을 간곡히 요청합니다"),
+            "부탁": ("어 주십시오", "어 주시기 바랍니다", "어 주시기를 부탁드립니다"),
         },
     ),
     "polite": (
@@ -36,7 +37,8 @@ _REGISTERS: dict[str, tuple[int, Register]] = {
             "과거": ("었어요", "었어요", "었습니다"),
             "추측": ("을 거예요", "을 것 같아요"),
             "의문": ("나요",),
-            "요구": ("어 주세요", "어 주세요", "어 주셨으면 좋겠어요", "어 주시면 좋겠습니다"),
+            "요구": ("어 주세요", "어 주셨으면 좋겠어요", "어 주시면 좋겠습니다"),
+            "부탁": ("어 주세요", "어 주셨으면 좋겠어요", "어 주시길 부탁드려요"),
         },
     ),
     "plain": (
@@ -47,6 +49,7 @@ _REGISTERS: dict[str, tuple[int, Register]] = {
             "추측": ("을 것이다",),
             "의문": ("는가",),
             "요구": ("어야 한다", "어 주기 바란다"),
+            "부탁": ("어 주기 바란다", "어 주었으면 한다"),
         },
     ),
     "clipped": (
@@ -57,6 +60,7 @@ _REGISTERS: dict[str, tuple[int, Register]] = {
             "추측": ("을 것으로 보임", "을 것 같음"),
             "의문": ("나요",),
             "요구": ("어 주길 바람", "어야 함", "어 주시기 바람"),
+            "부탁": ("어 주길 바람", "어 주시기 바람"),
         },
     ),
 }
@@ -148,7 +152,7 @@ _FRAMES: dict[str, tuple[str, ...]] = {
     ),
     "반론": (
         "물론 {반론+ㄴ다는} {점은|사정은} {잘 알다|이해하다+평서}.",
-        "물론 {반론+는} 것도 {사실-이다+평서}.",
+        "물론 {반론+는 것은} {사실-이다+평서}.",
         "{화제} 이야기를 꺼내면 {누군가는|어떤 분들은} {반론+ㄴ다고} {말하다+평서}.",
     ),
     "반박": (
@@ -167,11 +171,11 @@ _FRAMES: dict[str, tuple[str, ...]] = {
     ),
     "요구": (
         "{따라서|그러므로|이에} {기관}은(는) {{요구+어야} 하다+평서}.",
-        "{부디|제발|하루빨리} {요구+요구}.",
+        "{부디|제발|하루빨리} {요구+부탁}.",
         "{화제} 문제를 풀려면 {{요구+고} {요구+어야} 하다+평서}.",
-        "{시설}의 일이 되풀이되지 않도록 {요구+고} {요구+요구}.",
+        "{시설}의 일이 되풀이되지 않도록 {요구+고} {요구+부탁}.",
         "{기관}에 {요구+을} 것을 {강력히|간곡히} {요구하다|요청하다|촉구하다+평서}.",
-        "{대상}을(를) 위해 {요구+요구}.",
+        "{대상}을(를) 위해 {요구+부탁}.",
         "{요구+는 것이} {대상}을(를) 지키는 {길-이다+평서}.",
     ),
     "기대": (
@@ -184,8 +188,8 @@ _FRAMES: dict[str, tuple[str, ...]] = {
     "마무리": (
         "끝까지 읽어 주셔서 {감사하다|고맙다+평서}.",
         "{시설} 문제에 {많은|더 많은} 분의 동의를 {부탁드리다|바라다+평서}.",
-        "부디 {대상}의 목소리에 귀를 {기울이다+요구}.",
-        "더 늦기 전에 {화제} 문제에 {나서다|관심을 가지다+요구}.",
+        "부디 {대상}의 목소리에 귀를 {기울이다+부탁}.",
+        "더 늦기 전에 {화제} 문제에 {나서다|관심을 가지다+부탁}.",
         "{화제} 문제가 꼭 해결되기를 {바라다+평서}.",
     ),
 }
@@ -211,6 +215,7 @@ _PLANS = (
 )
 _ESSENTIAL = {"문제", "요구"}
 _SENTENCES_IN = {"반론": 2, "순서": 4}
+_ROOM_FOR_A_LIST = 9
 _CLAUSES = ("문제", "경험", "원인", "결과", "수치", "대응", "반론", "요구", "기대")
 _NOUNS = ("현장", "글쓴이", "대상", "화제")
 _GROUPS = ("주민 모임", "대책 위원회", "시민 모임", "피해자 모임", "시민 단체")
@@ -225,7 +230,7 @@ def write_petition(rng: random.Random, lexicon: Lexicon, number: int) -> dict[st
         rng, _slots(rng, lexicon, topic, style), {name: topic[name] for name in _CLAUSES}, _REGISTERS[style][1]
     )
     title = composer.write(rng.choice(_TITLES))
-    sentences = _sentences(rng, composer, rng.randint(4, 14))
+    sentences = _sentences(rng, composer, rng.randint(5, 14))
     begin = date(2017, 8, 19) + timedelta(days=number // 2)
     magnitude = rng.choices((1, 2, 3, 4, 5), weights=(20, 40, 25, 12, 3))[0]
     agreed = rng.randrange(10**magnitude, 4 * 10**magnitude)
@@ -264,13 +269,13 @@ def _slots(rng: random.Random, lexicon: Lexicon, topic: dict[str, list[str]], st
 
 
 def _sentences(rng: random.Random, composer: Composer, length: int) -> list[str]:
-    """About `length` sentences (never more, never fewer than four): a plan, thinned out to what there is room for."""
-    plan = rng.choice(_PLANS).split()
-    optional = [step for step in plan if step not in _ESSENTIAL]
+    """`length` sentences, or one fewer, in the order of one of the plans, thinned out to what there is room for."""
+    plan = [step for step in rng.choice(_PLANS).split() if step != "순서" or length >= _ROOM_FOR_A_LIST]
+    optional = [step for step in plan if step not in _ESSENTIAL and step != "순서"]
     rng.shuffle(optional)
-    while sum(_SENTENCES_IN.get(step, 1) for step in plan) > length:
+    while (planned := sum(_SENTENCES_IN.get(step, 1) for step in plan)) > length:
         plan.remove(optional.pop())
-    sentences = [rng.choice(_FRAMES["인사"])] if rng.random() < 0.5 and len(plan) < length else []
+    sentences = [rng.choice(_FRAMES["인사"])] if rng.random() < 0.5 and planned < length else []
     for step in plan:
         sentences.append(rng.choice(_FRAMES[step]))
         if step == "반론":

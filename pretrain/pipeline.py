@@ -17,6 +17,7 @@ import torch
 from bert_core.config import SIZES, BertConfig
 from bert_core.model import Bert, BertForPreTraining
 from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrained
+from data.errors import DataError
 from experiment.console import quantity
 from experiment.environment import agree, describe_environment, process_rank
 from experiment.errors import UsageError
@@ -25,7 +26,7 @@ from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.tracking import Tracking, open_tracking
 from pretrain.batches import PreTrainingBatch, WindowBuilder
-from pretrain.callbacks import Budget, Checkpoints, HeldOut, InterruptedRun, StopByHand, Watch
+from pretrain.callbacks import Budget, Checkpoints, HeldOut, InterruptedRun, NotFiniteError, StopByHand, Watch
 from pretrain.config import PretrainConfig
 from pretrain.initial import new_network
 from pretrain.module import PreTrainingModule
@@ -33,6 +34,10 @@ from pretrain.results import shape_of, show_results, show_start, write_results
 from pretrain.start import KIND, Machine, Run, choose_machine, open_run
 from pretrain.stream import StreamModule
 from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
+
+
+SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
+"""How a run can end early, besides a `UsageError`: each is one sentence for the user."""
 
 
 def pretrain(config: PretrainConfig) -> Path:

@@ -192,8 +192,8 @@ def test_no_slot_is_left_and_no_stray_character(prose: str) -> None:
 def test_particles_after_names(prose: str) -> None:
     """Each name of the lexicon with each particle after it, judged by Unicode's own decomposition."""
     lexicon = build_lexicon()
-    entities = [*lexicon.persons, *lexicon.organisations, *lexicon.places, *lexicon.events]
-    last_words = {entity.name.split()[-1] for entity in entities}
+    kinds = (lexicon.persons, lexicon.organisations, lexicon.places, lexicon.events)
+    last_words = {entity.name.split()[-1] for entities in kinds for entity in entities}
     seen: Counter[str] = Counter()
     for word in re.findall(r"[가-힣]+", prose):
         for particle in ("으로", "은", "는", "이", "가", "을", "를", "과", "와", "로"):
@@ -207,24 +207,29 @@ def test_particles_after_names(prose: str) -> None:
                 assert (particle in "은이을과") == bool(final), word
             seen[particle] += 1
             break
-    assert sum(seen.values()) > 5000 and len(seen) == 10
+    assert sum(seen.values()) > 3000 and len(seen) == 10
 
 
 def test_particles_throughout(prose: str) -> None:
-    """를 and 으로 are particles wherever they end a word; 을 is one but in a few nouns."""
+    """를 and 으로 are particles wherever they end a word, and 을 but in a few words."""
     words = re.findall(r"[가-힣]+", prose)
-    nouns = ("마을", "가을", "노을", "거울")
-    ends = {ending: [word[: -len(ending)] for word in words if word.endswith(ending)] for ending in ("를", "으로", "을")}
+    others = ("마을", "가을", "고을", "지을", "퍼부을")
+    ends = {
+        ending: [word[: -len(ending)] for word in words if word.endswith(ending) and word != ending]
+        for ending in ("를", "으로", "을")
+    }
     assert all(len(found) > 1000 for found in ends.values())
     assert not [stem for stem in ends["를"] if closes(stem)]
     assert not [stem for stem in ends["으로"] if closes(stem) in {"", "\u11af"}]
-    assert not [stem for stem in ends["을"] if not closes(stem) and not (stem + "을").endswith(nouns)]
+    assert not [stem for stem in ends["을"] if not closes(stem) and not (stem + "을").endswith(others)]
 
 
 def test_particles_after_numbers_and_letters(prose: str) -> None:
     forms = {form: len(re.findall(rf"\d{form}(?=[ .,])", prose)) for form in ("%를", "%가", "%에", "km를", "kg이나")}
     assert forms["%를"] and forms["km를"] and forms["kg이나"]
-    assert not re.search(r"\d%(을|이|은|과|으로)(?=[ .,])|km(을|이|은)|kg(를|가|는)|CCTV(을|이|은)|SNS(을|이|은)|FC(을|이|은)", prose)
+    assert not re.search(
+        r"\d%(을|이|은|과|으로)(?=[ .,])|km(을|이|은)|kg(를|가|는)|CCTV(을|이|은)|SNS(을|이|은)|FC(을|이|은)", prose
+    )
     assert re.search(r"CCTV(를|가)", prose)
 
 
@@ -258,9 +263,9 @@ def test_lengths(petitions: list[dict], pages: list[str]) -> None:
     tidy = [petition["content"] for petition in petitions if petition["content"].endswith(".")]
     counts = [len(END_OF_SENTENCE.findall(content)) for content in tidy]
     assert max(counts) <= 14 and 7 <= median(counts) <= 11
-    assert sum(count >= 4 for count in counts) > 0.95 * len(counts)
+    assert sum(count >= 4 for count in counts) > 0.97 * len(counts)  # the others lack full stops
     lengths = [len(petition["content"]) for petition in petitions]
-    assert min(lengths) > 80 and max(lengths) < 1200 and 250 < median(lengths) < 600
+    assert min(lengths) > 50 and max(lengths) < 1200 and 250 < median(lengths) < 600
     assert max(lengths) > 3 * min(lengths)
     assert 200 < median(len(page) for page in pages) < 700
 
@@ -311,7 +316,9 @@ def test_pages_tell_what_the_lexicon_knows(pages: list[str]) -> None:
 
 def test_years_of_a_section_go_forward(pages: list[str]) -> None:
     histories = [
-        text for page in pages for text in re.findall(r" = = (?:역사|활동|선수 경력) = =\n\n(.+?)\n\n", page, flags=re.DOTALL)
+        text
+        for page in pages
+        for text in re.findall(r" = = (?:역사|활동|선수 경력) = =\n\n(.+?)\n\n", page, flags=re.DOTALL)
     ]
     assert len(histories) > 300
     for history in histories:

@@ -82,7 +82,7 @@ def configure(corpus_file, tmp_path):
 
     def make(**changes):
         small = dict(
-            corpus=[corpus_file], vocab_size=500, max_length=32, batch_tokens=256, max_steps=12, workers=0, evaluations=2,
+            corpus=[corpus_file], vocab_size=640, max_length=32, batch_tokens=256, max_steps=12, workers=0, evaluations=2,
             log_every=2, precision="32", accelerator="cpu", output_dir=tmp_path / "runs", tracking_uri="none",
             cache_dir=corpus_file.parent / "cache",
         )  # fmt: skip
