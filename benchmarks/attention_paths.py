@@ -59,7 +59,12 @@ def main() -> None:
             rows.append({"case": name, "chosen": chosen, "milliseconds": figures})
             print(f"{name:32}" + "".join(f"{p:>8} {f['median']:7.2f}" for p, f in figures.items()), f"  takes {chosen}")
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
-    about = {"machine": machine, "threads": arguments.threads, "torch": torch.__version__, "python": platform.python_version()}
+    about = {
+        "machine": machine,
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
     arguments.output.write_text(json.dumps(about | {"cases": rows}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -89,7 +89,9 @@ def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup
         or (not recipe.residual and name.endswith(("attention.output.weight", "contract.weight")))
     }
     network.load_state_dict(keep, strict=False)
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.01, fused=True
+    )
     tokens, curve, started = 0, [], time.perf_counter()
     for step, batch in enumerate(islice(stream, steps), 1):
         done = step / steps
@@ -150,8 +152,17 @@ def main() -> None:
         results.append(result)
         figures = [f"{point['below_unigram']:+.3f}" for point in result["curve"]]  # type: ignore[attr-defined]
         print(f"{recipe.name:32} {result['seconds']:5.0f} s  {' '.join(figures)}", flush=True)
-    about = {"preset": arguments.preset, "machine": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
-    about |= {"python": platform.python_version(), "warmup": arguments.warmup, "corpus": [path.name for path in arguments.corpus]}
+    about = {
+        "preset": arguments.preset,
+        "machine": cpu_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    about |= {
+        "python": platform.python_version(),
+        "warmup": arguments.warmup,
+        "corpus": [path.name for path in arguments.corpus],
+    }
     name = f"plateau_{arguments.preset}"
     (RESULTS / f"{name}.json").write_text(json.dumps(about | {"results": results}, indent=1) + "\n", encoding="utf-8")
     curves = {

@@ -141,7 +141,9 @@ class PretrainConfig:
         for name, may_be_zero in (("mask_rate", False), ("short_rate", True), ("warmup", True), ("dropout", True)):
             value = getattr(self, name)
             if value is not None and not (0 <= value < 1 and (value or may_be_zero)):
-                raise ValueError(f"--{name} must lie {'at 0 or above' if may_be_zero else 'above 0'} and below 1, not {value}")
+                raise ValueError(
+                    f"--{name} must lie {'at 0 or above' if may_be_zero else 'above 0'} and below 1, not {value}"
+                )
         for name, least in _LEAST.items():
             value = getattr(self, name)
             if value is not None and value < least:

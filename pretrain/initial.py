@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from bert_core.config import BertConfig
-from bert_core.model import Block, BertForPreTraining
+from bert_core.model import BertForPreTraining, Block
 
 
 def new_network(config: BertConfig, frequencies: np.ndarray) -> BertForPreTraining:

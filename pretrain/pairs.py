@@ -189,9 +189,7 @@ class PairBuilder:
             "join lines into documents, or choose --second_objective none"
         )
 
-    def _chunk(
-        self, document: int, lengths: np.ndarray, fraction: float, target: int, fewest: int
-    ) -> list[np.ndarray]:
+    def _chunk(self, document: int, lengths: np.ndarray, fraction: float, target: int, fewest: int) -> list[np.ndarray]:
         """Consecutive sentences from about `fraction` of the document on, until they hold `target` tokens or it ends."""
         starts = np.concatenate(([0], np.cumsum(lengths)))
         return self._fill(document, starts, self._first(starts, fraction, target, fewest), target, fewest)

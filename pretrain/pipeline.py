@@ -35,7 +35,6 @@ from pretrain.start import KIND, Machine, Run, choose_machine, open_run
 from pretrain.stream import StreamModule
 from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
 
-
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""
 

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from data.sample import write_sample
 
 from bert_core.pretrained import CONFIG_FILE, PretrainedError
 from data.cleaning import Cleaning
 from data.corpus import Corpus, open_corpus
 from data.errors import DataError
+from data.sample.files import write_sample
 from data.survey import Survey, survey_corpus
 from data.tokenizer import Coverage, WordPiece, measure_coverage, train_wordpiece
 from data.tokens import TextTokens, TokenSource, open_token_cache

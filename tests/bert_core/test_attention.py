@@ -18,8 +18,8 @@ def batch(lengths, heads=3, size=8, dtype=torch.float64):
 def test_paths_equal_the_formula_with_its_gradient(lengths, path):
     qkv, packed = batch(lengths)
     outputs, gradients = [], []
-    for path in ("reference", path):
-        output = self_attention(qkv, packed, path=path)
+    for taken in ("reference", path):
+        output = self_attention(qkv, packed, path=taken)
         outputs.append(output)
         gradients.append(torch.autograd.grad((output * output.detach().cos()).sum(), qkv)[0])
     torch.testing.assert_close(outputs[1], outputs[0])
@@ -65,7 +65,8 @@ def test_half_precision_stays_close_to_the_formula():
     qkv, packed = batch([128, 90, 128], heads=2, size=64)
     exact = self_attention(qkv, packed, path="reference")
     errors = {
-        path: (self_attention(qkv.bfloat16(), packed, path=path) - exact).abs().max().item() for path in ("sdpa", "matmul")
+        path: (self_attention(qkv.bfloat16(), packed, path=path) - exact).abs().max().item()
+        for path in ("sdpa", "matmul")
     }
     assert errors["matmul"] < 2 * errors["sdpa"] + 1e-3
 

@@ -22,7 +22,28 @@ from data.tokenizer import (
     train_wordpiece,
 )
 
-WORDS = "국민 청원 동의 정부 대통령 학교 급식 안전 어린이 도로 신호등 설치 요청 부탁 감사 지역 주민 병원 교육 정책".split()
+WORDS = [
+    "국민",
+    "청원",
+    "동의",
+    "정부",
+    "대통령",
+    "학교",
+    "급식",
+    "안전",
+    "어린이",
+    "도로",
+    "신호등",
+    "설치",
+    "요청",
+    "부탁",
+    "감사",
+    "지역",
+    "주민",
+    "병원",
+    "교육",
+    "정책",
+]
 PARTICLES = ["이", "가", "을", "를", "은", "는", "에", "에서", "으로", "의", "합니다.", "했습니다!", ""]
 
 
@@ -110,7 +131,9 @@ def test_foreign_tokenizer_does_not_pad_or_truncate(wordpiece, tmp_path):
     foreign.enable_truncation(4)
     foreign.enable_padding(length=64)
     foreign.save(str(tmp_path / "tokenizer.json"))
-    assert WordPiece.load(tmp_path).encode(["학교 급식 안전 정책 도로"]) == wordpiece.encode(["학교 급식 안전 정책 도로"])
+    assert WordPiece.load(tmp_path).encode(["학교 급식 안전 정책 도로"]) == wordpiece.encode(
+        ["학교 급식 안전 정책 도로"]
+    )
 
 
 def test_coverage_counts_what_it_says(wordpiece):

@@ -10,7 +10,26 @@ from data.survey import survey_corpus
 from data.tokenizer import train_wordpiece
 from data.tokens import TextTokens, open_token_cache
 
-WORDS = "국민 청원 동의 정부 대통령 학교 급식 안전 어린이 도로 신호등 설치 요청 부탁 감사 지역 주민 병원".split()
+WORDS = [
+    "국민",
+    "청원",
+    "동의",
+    "정부",
+    "대통령",
+    "학교",
+    "급식",
+    "안전",
+    "어린이",
+    "도로",
+    "신호등",
+    "설치",
+    "요청",
+    "부탁",
+    "감사",
+    "지역",
+    "주민",
+    "병원",
+]
 PARTICLES = ["이", "가", "을", "에서", "으로", "까지", "에게", "처럼", ""]
 
 
@@ -89,7 +108,10 @@ def test_the_survey_counts_and_draws_evenly(corpus, tmp_path):
 
 def test_the_survey_is_bounded(tmp_path):
     path = tmp_path / "큰글.txt"
-    path.write_text("".join(f"{i}번째 문서의 첫째 문장입니다.\n{i}번째 문서의 둘째 문장입니다.\n\n" for i in range(30_000)), encoding="utf-8")
+    path.write_text(
+        "".join(f"{i}번째 문서의 첫째 문장입니다.\n{i}번째 문서의 둘째 문장입니다.\n\n" for i in range(30_000)),
+        encoding="utf-8",
+    )
     corpus = open_corpus([path], tmp_path / "cache", Cleaning())
     survey = survey_corpus(corpus, np.arange(len(corpus)), tmp_path, 1)
     assert 0.7e6 < survey.text.stat().st_size < 1.1e6

@@ -62,13 +62,20 @@ def corpus_file(tmp_path_factory):
         "버스 정류장 노선 배차 기사", "도서관 책 열람실 사서 대출", "시장 상인 가게 손님 물건", "하천 오염 물고기 정화 시설",
         "아파트 층간소음 이웃 관리비 승강기", "농촌 농민 쌀 수확 저수지", "군대 병사 휴가 급여 훈련", "영화 극장 배우 감독 관객",
     ]  # fmt: skip
-    endings = ["에 문제가 있습니다.", "을 고쳐 주세요.", "이 꼭 필요합니다.", "에서 불편을 겪었습니다.", "은 왜 그대로입니까?"]
+    endings = [
+        "에 문제가 있습니다.",
+        "을 고쳐 주세요.",
+        "이 꼭 필요합니다.",
+        "에서 불편을 겪었습니다.",
+        "은 왜 그대로입니까?",
+    ]
     rng = random.Random(0)
     documents = []
     for number in range(120):
         words = topics[number % len(topics)].split()
         sentences = [
-            f"{rng.choice(words)} {rng.choice(words)} {rng.choice(words)}{rng.choice(endings)}" for _ in range(rng.randint(3, 9))
+            f"{rng.choice(words)} {rng.choice(words)} {rng.choice(words)}{rng.choice(endings)}"
+            for _ in range(rng.randint(3, 9))
         ]
         documents.append("\n".join([f"{words[0]} 관련 청원 {number}번", *sentences]))
     path = tmp_path_factory.mktemp("corpus") / "청원.txt"

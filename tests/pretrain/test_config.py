@@ -71,5 +71,7 @@ def test_help_answers_at_once_and_knows_every_field():
     assert time.perf_counter() - started < 10  # half a second on an idle machine; this guards against heavy imports
     for name in vars(PretrainConfig()):
         assert f"--{name}" in done.stdout or f"--[no_]{name}" in done.stdout, name
-    script = "import sys, run; sys.exit(bool({'torch', 'mlflow', 'pytorch_lightning', 'matplotlib'} & sys.modules.keys()))"
+    script = (
+        "import sys, run; sys.exit(bool({'torch', 'mlflow', 'pytorch_lightning', 'matplotlib'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

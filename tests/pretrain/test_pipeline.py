@@ -57,7 +57,16 @@ def at_step(monkeypatch):
 def test_a_run_leaves_what_the_design_names(configure, capsys):
     directory = pretrain(configure())
     names = {path.name for path in directory.iterdir()}
-    assert names >= {"config.yaml", "metrics.json", "tokenizer", "model", "plots", "data_report.json", "report.html", "metrics.jsonl"}
+    assert names >= {
+        "config.yaml",
+        "metrics.json",
+        "tokenizer",
+        "model",
+        "plots",
+        "data_report.json",
+        "report.html",
+        "metrics.jsonl",
+    }
     metrics = json.loads((directory / "metrics.json").read_text())
     assert metrics.keys() >= {
         "mlm_loss", "mlm_accuracy", "nsp_accuracy", "real_tokens_per_second", "tokens_seen", "steps", "wall_seconds"
@@ -89,7 +98,9 @@ def test_the_same_seed_gives_the_same_weights(configure):
     assert first[0] == first[1]
 
 
-@pytest.mark.parametrize("changes", [{}, {"token_cache": True, "accumulate": 2, "second_objective": "sop"}], ids=["plain", "more"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"token_cache": True, "accumulate": 2, "second_objective": "sop"}], ids=["plain", "more"]
+)
 def test_a_resumed_run_equals_one_that_was_never_stopped(configure, at_step, changes):
     settings = {"dropout": 0.1, "max_steps": 20} | changes
     whole = pretrain(configure(name="whole", **settings))
@@ -220,7 +231,9 @@ def test_mlflow_gets_everything_and_resume_goes_on_in_the_same_run(configure, at
     steps = [point.step for point in client.get_metric_history(run.info.run_id, "train_mlm_loss")]
     assert steps == sorted(set(steps)) and steps[-1] == 12
     assert run.data.params["preset"] == "tiny" and int(run.data.params["parameters"]) > 0
-    assert run.data.tags.keys() >= {"data_fingerprint", "torch", "git_commit"} - ({"git_commit"} if not (ROOT / ".git").exists() else set())
+    assert run.data.tags.keys() >= {"data_fingerprint", "torch", "git_commit"} - (
+        {"git_commit"} if not (ROOT / ".git").exists() else set()
+    )
     artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert artifacts >= {"config.yaml", "report.html", "metrics.json", "data_report.json", "plots"}
     assert directory.name == "tracked"
@@ -247,9 +260,15 @@ def test_two_processes_train_as_one(configure, corpus_file, tmp_path):
     ("content", "sentence"),
     [
         ("첫째 문장입니다 반갑습니다.\n둘째 문장입니다 반갑습니다.\n", "one document only"),
-        ("첫째 문장입니다 반갑습니다.\n\n둘째 문장입니다 반갑습니다.\n\n셋째 문장입니다 반갑습니다.\n", "too few to train on"),
+        (
+            "첫째 문장입니다 반갑습니다.\n\n둘째 문장입니다 반갑습니다.\n\n셋째 문장입니다 반갑습니다.\n",
+            "too few to train on",
+        ),
         ("가나\n\n" * 3 + "다라\n\n" + "마바\n\n" + "사아\n\n" + "자차\n", "--min_chars"),
-        ("\n\n".join(f"{i}번 문서의 첫째 문장입니다.\n{i}번 문서의 둘째 문장입니다." for i in range(50)), "too small for a vocabulary"),
+        (
+            "\n\n".join(f"{i}번 문서의 첫째 문장입니다.\n{i}번 문서의 둘째 문장입니다." for i in range(50)),
+            "too small for a vocabulary",
+        ),
     ],
 )
 def test_unusable_texts_are_refused_with_a_sentence(configure, tmp_path, content, sentence):
@@ -261,7 +280,16 @@ def test_unusable_texts_are_refused_with_a_sentence(configure, tmp_path, content
 
 
 def test_a_users_mistake_is_one_line_and_no_traceback(tmp_path):
-    command = [sys.executable, "run.py", "--corpus", str(tmp_path / "없는 글"), "--output_dir", str(tmp_path), "--tracking_uri", "none"]
+    command = [
+        sys.executable,
+        "run.py",
+        "--corpus",
+        str(tmp_path / "없는 글"),
+        "--output_dir",
+        str(tmp_path),
+        "--tracking_uri",
+        "none",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ") and "없는 글" in done.stderr and done.stderr.count("\n") == 1

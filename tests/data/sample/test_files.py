@@ -14,12 +14,12 @@ from statistics import mean, median
 
 import pytest
 
-from data import sample
 from data.cleaning import Cleaning
 from data.corpus import open_corpus
-from data.lexicon import build_lexicon
-from data.sample import write_sample
-from data.sample_topics import topics
+from data.sample import files as sample_files
+from data.sample.files import write_sample
+from data.sample.lexicon import build_lexicon
+from data.sample.topics import topics
 
 ROOT = Path(__file__).parents[2]
 KEYS = ["category", "begin", "end", "content", "num_agree", "petition_idx", "status", "title"]
@@ -59,7 +59,7 @@ def prose(petitions: list[dict], wiki: str) -> str:
 
 
 def closes(syllable: str) -> str:
-    """The final consonant by Unicode's decomposition, independently of `data.josa`; '' for none."""
+    """The final consonant by Unicode's decomposition, independently of `data.sample.josa`; '' for none."""
     last = unicodedata.normalize("NFD", syllable)[-1]
     return last if "\u11a8" <= last <= "\u11c2" else ""
 
@@ -112,7 +112,7 @@ def test_the_corpus_reader_takes_it_all(files: list[Path], tmp_path: Path) -> No
 
 
 def written_in_a_process(directory: Path, hash_seed: int, seed: int) -> list[bytes]:
-    program = f"from pathlib import Path; from data.sample import write_sample as w; w(Path({str(directory)!r}), 90, 60, {seed})"
+    program = f"from pathlib import Path; from data.sample.files import write_sample as w; w(Path({str(directory)!r}), 90, 60, {seed})"
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
     return [path.read_bytes() for path in sorted(directory.iterdir())]
@@ -151,8 +151,10 @@ def test_more_pages_than_subjects_are_refused(tmp_path: Path) -> None:
 
 def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = [path.read_bytes() for path in write_sample(tmp_path, 5, 5)]
-    real = sample.write_petition
-    monkeypatch.setattr(sample, "write_petition", lambda rng, lexicon, number: real(rng, lexicon, 5 // (3 - number)))
+    real = sample_files.write_petition
+    monkeypatch.setattr(
+        sample_files, "write_petition", lambda rng, lexicon, number: real(rng, lexicon, 5 // (3 - number))
+    )
     with pytest.raises(ZeroDivisionError):
         write_sample(tmp_path, 9, 9)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["namuwiki_sample.txt", "petitions_sample"]

@@ -1,4 +1,4 @@
-"""What the sample's wiki pages say of people and works. The notation is told in `data.sample_grammar`."""
+"""What the sample's wiki pages say of people and works. The notation is told in `data.sample.grammar`."""
 
 TEXT = """
 # 누구나

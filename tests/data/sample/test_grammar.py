@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from data.sample_grammar import WRITTEN, Composer, parse_blocks
+from data.sample.grammar import WRITTEN, Composer, parse_blocks
 
 FORMAL = {"평서": ("습니다",), "요구": ("어 주십시오",)}
 

@@ -1,4 +1,4 @@
-"""What the sample's petitions about daily life say: streets, homes, schools, hospitals. The notation is told in `data.sample_topics`."""
+"""What the sample's petitions about daily life say: streets, homes, schools, hospitals. The notation is told in `data.sample.topics`."""
 
 TEXT = """
 # 통학로

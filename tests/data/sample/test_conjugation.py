@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.conjugation import conjugate
+from data.sample.conjugation import conjugate
 
 ENDINGS = ("습니다", "어요", "ㄴ다", "는데", "어서", "으면", "음", "는", "은", "을", "으니", "었습니다")
 FORMS = {

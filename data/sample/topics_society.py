@@ -1,4 +1,4 @@
-"""What the sample's petitions about work, money and the state say. The notation is told in `data.sample_topics`."""
+"""What the sample's petitions about work, money and the state say. The notation is told in `data.sample.topics`."""
 
 TEXT = """
 # 등록금

@@ -4,7 +4,7 @@
 
 `petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
 namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
-`data.lexicon`, the sentences from `data.sample_petitions` and `data.sample_pages`. The sample shows that everything works; what a model
+`data.sample.lexicon`, the sentences from `data.sample.petitions` and `data.sample.pages`. The sample shows that everything works; what a model
 learns from it is its few hundred sentence patterns, not Korean.
 """
 
@@ -14,9 +14,9 @@ import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data.lexicon import Lexicon, build_lexicon
-from data.sample_pages import subjects, write_page
-from data.sample_petitions import write_petition
+from data.sample.lexicon import Lexicon, build_lexicon
+from data.sample.pages import subjects, write_page
+from data.sample.petitions import write_petition
 
 
 def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed: int = 0) -> list[Path]:

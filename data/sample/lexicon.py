@@ -10,7 +10,7 @@ the sample, a relation and a named entity taken from it agree with one another:
 The attributes cover what KLUE-RE's 30 relations ask for, and each entity tells its type in KLUE-RE's words (`type`: PER, ORG, LOC,
 POH; dates and counts are DAT and NOH) and, through `NER_TYPES`, in KLUE-NER's. All names are put together from syllables
 and chosen to be nobody's: no real person or organisation is meant, and no real place but the countries. The world knows nothing of
-sentences: those are made by `data.sample_petitions` and `data.sample_pages`.
+sentences: those are made by `data.sample.petitions` and `data.sample.pages`.
 """
 
 import random
@@ -20,8 +20,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import ClassVar
 
-from data.josa import agree
-from data.lexicon_names import (
+from data.sample.josa import agree
+from data.sample.names import (
     BRAND_ENDS,
     BRANDS,
     COUNTRIES,

@@ -1,4 +1,4 @@
-"""The syllables, words and patterns from which `data.lexicon` composes its invented names.
+"""The syllables, words and patterns from which `data.sample.lexicon` composes its invented names.
 
     황새 + 벌 + 시  →  황새벌시         심 + 새린  →  심새린         라비 + 벨 + 전자  →  라비벨전자         느린 + 정거장  →  느린 정거장
 

@@ -13,10 +13,10 @@ correctly throughout.
 import random
 from datetime import date, timedelta
 
-from data.josa import agree
-from data.lexicon import Lexicon, Place
-from data.sample_grammar import Composer, Register
-from data.sample_topics import topics
+from data.sample.grammar import Composer, Register
+from data.sample.josa import agree
+from data.sample.lexicon import Lexicon, Place
+from data.sample.topics import topics
 
 _REGISTERS: dict[str, tuple[int, Register]] = {
     "formal": (

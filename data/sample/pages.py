@@ -1,4 +1,4 @@
-"""Invented wiki pages about the entities of `data.lexicon`, in the plain style that such pages have.
+"""Invented wiki pages about the entities of `data.sample.lexicon`, in the plain style that such pages have.
 
 A page tells what the lexicon knows of its subject (when and where somebody was born, who founded what), and goes on with what fits
 the subject's kind, section by section and year by year:
@@ -12,11 +12,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from data import sample_subjects_people, sample_subjects_world
-from data.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
-from data.lexicon_names import ROOTS
-from data.sample_grammar import WRITTEN, Composer, parse_blocks
-from data.sample_page_frames import CAST, EVENT, HISTORY, HISTORY_OF, ORGANISATION, PERSON, PLACE, WORK
+from data.sample import subjects_people, subjects_world
+from data.sample.grammar import WRITTEN, Composer, parse_blocks
+from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
+from data.sample.names import ROOTS
+from data.sample.page_frames import CAST, EVENT, HISTORY, HISTORY_OF, ORGANISATION, PERSON, PLACE, WORK
 
 Entity = Person | Organisation | Place | Work | Event
 
@@ -98,7 +98,7 @@ def subjects(lexicon: Lexicon) -> list[Entity]:
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, dict[str, list[str]]]:
-    return parse_blocks(sample_subjects_people.TEXT) | parse_blocks(sample_subjects_world.TEXT)
+    return parse_blocks(subjects_people.TEXT) | parse_blocks(subjects_world.TEXT)
 
 
 def _block_of(kind: str) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from data.lexicon import NER_TYPES, Lexicon, build_lexicon, korean_date
-from data.lexicon_names import OCCUPATIONS, ORGANISATIONS, PRODUCTS, RELIGIONS, ROOTS, SITES
-from data.sample_topics import topics
+from data.sample.lexicon import NER_TYPES, Lexicon, build_lexicon, korean_date
+from data.sample.names import OCCUPATIONS, ORGANISATIONS, PRODUCTS, RELIGIONS, ROOTS, SITES
+from data.sample.topics import topics
 
 ROOT = Path(__file__).parents[2]
 DUMP = """
-from data.lexicon import build_lexicon
+from data.sample.lexicon import build_lexicon
 world = build_lexicon({seed})
 for kind in (world.places, world.organisations, world.persons, world.works, world.events):
     print(kind)

@@ -1,4 +1,4 @@
-"""The sentences of the sample's wiki pages, as frames for `data.sample_grammar`.
+"""The sentences of the sample's wiki pages, as frames for `data.sample.grammar`.
 
 Each entry is one sentence, in several wordings divided by " // "; a wording that names a fact which the subject lacks is passed over,
 and so is the sentence if none is left. The sentences of a section stand in the order in which a page tells them.
