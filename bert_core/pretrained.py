@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,10 +55,15 @@ class PretrainedError(Exception):
     """A folder that holds no usable BERT; `str(error)` is one sentence for the user."""
 
 
-def save_pretrained(network: BertForPreTraining, directory: Path) -> None:
+def save_pretrained(network: BertForPreTraining, directory: Path, **changes: float) -> None:
     """Writes `config.json` and `model.safetensors` in fp32, each whole or not at all.
 
     The MLM head's output weights are the token embeddings and are written once; readers tie them again.
+
+    Args:
+        network: its weights.
+        directory: made if it is not there.
+        changes: fields of `BertConfig` that `config.json` is to give another value, such as the dropout rates.
     """
     directory.mkdir(parents=True, exist_ok=True)
     weights = {
@@ -65,7 +71,8 @@ def save_pretrained(network: BertForPreTraining, directory: Path) -> None:
         for name, tensor in to_hugging_face(network.state_dict(), network.config).items()
     }
     _replace(directory / WEIGHTS_FILE, lambda path: save_file(weights, path, metadata={"format": "pt"}))
-    _replace(directory / CONFIG_FILE, lambda path: path.write_text(network.config.to_json(), encoding="utf-8"))
+    config = replace(network.config, **changes)  # type: ignore[arg-type]
+    _replace(directory / CONFIG_FILE, lambda path: path.write_text(config.to_json(), encoding="utf-8"))
 
 
 def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> Network:
@@ -84,7 +91,7 @@ def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> N
         raise PretrainedError(f"{directory} holds no {CONFIG_FILE}; point to the folder of a saved BERT")
     try:
         config = BertConfig.from_json(path)
-        network = kind(BertConfig(**(vars(config) | changes)))
+        network = kind(replace(config, **changes))  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise PretrainedError(str(error)) from None
     weights = from_hugging_face(_read_weights(directory), config)

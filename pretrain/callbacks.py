@@ -178,8 +178,8 @@ class Watch(pl.Callback):
 class HeldOut(pl.Callback):
     """Evaluates held-out text before the first step and at even distances over the run; the end is the pipeline's."""
 
-    def __init__(self, batches: Sequence[PreTrainingBatch], budget: Budget, evaluations: int) -> None:
-        self.batches, self.budget, self.evaluations = batches, budget, evaluations
+    def __init__(self, batches: Sequence[PreTrainingBatch], budget: Budget, watch: Watch, evaluations: int) -> None:
+        self.batches, self.budget, self.watch, self.evaluations = batches, budget, watch, evaluations
         self.latest: dict[str, float] = {}
         self._done = -1  # evaluations behind us, the one before the first step not counted
 
@@ -198,7 +198,7 @@ class HeldOut(pl.Callback):
         assert isinstance(pl_module, PreTrainingModule)
         metrics = pl_module.evaluate(self.batches)
         self.latest = {f"heldout_{name}": value for name, value in metrics.items()}
-        log(trainer, self.latest)
+        log(trainer, self.latest | {"tokens_seen": self.watch.tokens})
         return metrics
 
     def state_dict(self) -> dict[str, int]:

@@ -35,6 +35,9 @@ from pretrain.start import KIND, Machine, Run, choose_machine, open_run
 from pretrain.stream import StreamModule
 from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
 
+FINE_TUNING_DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+"""What `model/config.json` says, whatever the pretraining used: who fine-tunes the model expects the paper's."""
+
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""
 
@@ -105,7 +108,7 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     Raises:
         PretrainedError, UsageError: the given folder holds no BERT, or one that does not fit.
     """
-    assert config.max_length and config.dropout is not None and config.initializer_range is not None
+    assert config.max_length
     if config.init_from is None:
         network = new_network(
             BertConfig(
@@ -113,7 +116,6 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
                 max_position_embeddings=config.max_length,
                 hidden_dropout_prob=config.dropout,
                 attention_probs_dropout_prob=config.dropout,
-                initializer_range=config.initializer_range,
                 **SIZES[config.preset],
             ),
             text.frequencies,
@@ -180,7 +182,7 @@ def _train(
         matmul_rate=machine.matmul_rate,
         where=text.corpus.where,
     )
-    evaluation = HeldOut(held_out, budget, config.evaluations)
+    evaluation = HeldOut(held_out, budget, watch, config.evaluations)
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
@@ -210,7 +212,7 @@ def _train(
     trainer.fit(module, stream, ckpt_path=run.checkpoint)
     metrics = evaluation.evaluate(trainer, module)
     if trainer.is_global_zero:
-        save_pretrained(network, run.directory.model)
+        save_pretrained(network, run.directory.model, **FINE_TUNING_DROPOUT)
         text.wordpiece.save(run.directory.model)
     return metrics | {
         "real_tokens_per_second": watch.tokens / budget.seconds,

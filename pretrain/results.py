@@ -233,7 +233,7 @@ def _result_table(run: Run, unigram: Unigram, metrics: dict[str, Any]) -> tuple[
                 "a coin",
             )
         )
-    return rows, ("held-out text", "this model", "random weights", "a guess", "by")
+    return rows, ("held-out text", "this model", "before training", "a guess", "by")
 
 
 def _explanation(run: Run) -> list[Paragraph]:

@@ -114,6 +114,8 @@ def test_our_folder_comes_back_bit_for_bit(tmp_path):
     encoder = from_pretrained(Bert, tmp_path, hidden_dropout_prob=0.3)
     assert encoder.config.hidden_dropout_prob == 0.3
     assert torch.equal(encoder.blocks[0].attention.qkv.weight, ours.bert.blocks[0].attention.qkv.weight)
+    save_pretrained(ours, tmp_path, hidden_dropout_prob=0.2)
+    assert from_pretrained(Bert, tmp_path).config.hidden_dropout_prob == 0.2
 
 
 @pytest.mark.parametrize("layout", ["safetensors", "shards", "bin", "bare names"])

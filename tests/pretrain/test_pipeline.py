@@ -83,7 +83,8 @@ def test_a_run_leaves_what_the_design_names(configure, capsys):
 
 def test_transformers_loads_the_model_and_its_tokenizer(configure):
     directory = pretrain(configure(max_steps=2))
-    _, info = transformers.AutoModelForPreTraining.from_pretrained(directory / "model", output_loading_info=True)
+    model, info = transformers.AutoModelForPreTraining.from_pretrained(directory / "model", output_loading_info=True)
+    assert model.config.hidden_dropout_prob == model.config.attention_probs_dropout_prob == 0.1  # for fine-tuning
     assert not any(info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert transformers.AutoTokenizer.from_pretrained(directory / "model").mask_token == "[MASK]"
 

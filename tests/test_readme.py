@@ -1,0 +1,48 @@
+"""What the README promises by name exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pretrain.config import RECIPES, PretrainConfig
+
+ROOT = Path(__file__).parents[1]
+READMES = ["README.md", "README.ko.md"]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_flag_and_file_that_is_named_exists(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    flags = {
+        flag
+        for flag in re.findall(r"--([a-z_]+)", text)
+        if flag not in {"nproc", "nproc_per_node", "backend", "help", "config"}
+    }
+    assert flags <= set(vars(PretrainConfig())), flags - set(vars(PretrainConfig()))
+    for path in re.findall(r"`((?:benchmarks|bert_core|data|pretrain|experiment)/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_both_commands_stand_in_each_readme(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    commands = [
+        "pip install -c requirements.lock -e . && python run.py",
+        "pip install -c requirements.lock -e '.[test]' && pytest",
+    ]
+    assert f"```\n{commands[0]}\n{commands[1]}\n```" in text
+
+
+def test_the_table_of_presets_is_the_code():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for preset, recipe in RECIPES.items():
+        row = re.search(rf"^\| {preset} \|.*$", text, re.MULTILINE)
+        assert row, preset
+        for value in (
+            f"{recipe['vocab_size']:,}",
+            str(recipe["max_length"]),
+            f"{recipe['batch_tokens']:,}",
+            f"{recipe['learning_rate']:g}",
+        ):
+            assert f"| {value} |" in row[0], (preset, value)
