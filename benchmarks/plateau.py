@@ -23,7 +23,7 @@ from experiment.environment import cpu_name, supports_bf16
 from experiment.plots import Line, Panel, Reference, plot_curves
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import PretrainConfig
-from pretrain.initial import new_network
+from pretrain.initial import shrink_writers, start_at_unigram
 from pretrain.stream import BatchStream
 from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
 
@@ -40,8 +40,8 @@ class Recipe:
     learning_rate: float = 2e-3
     bias: bool = True
     """Output bias from the words' frequencies; else 0."""
-    residual: bool = True
-    """Smaller writers to the residual stream; else as all others."""
+    writers: bool = True
+    """Smaller matrices that write to the residual stream; else as all others."""
     initializer_range: float = 0.02
     dropout: float = 0.0
     batch_tokens: int = 2048
@@ -50,14 +50,17 @@ class Recipe:
 
 
 RECIPES = [
-    Recipe("paper's initial weights, 1e-3", 1e-3, bias=False, residual=False),
-    Recipe("paper's initial weights, 2e-3", bias=False, residual=False),
-    Recipe("+ output bias, 2e-3", residual=False),
+    Recipe("paper's initial weights, 1e-3", 1e-3, bias=False, writers=False),
+    Recipe("paper's initial weights, 2e-3", bias=False, writers=False),
+    Recipe("+ output bias, 2e-3", writers=False),
     Recipe("+ smaller writers, 2e-3", bias=False),
     Recipe("both, 2e-3"),
     Recipe("both, 1e-3", 1e-3),
     Recipe("both, 4e-3", 4e-3),
     Recipe("both, initial scale 0.04", initializer_range=0.04),
+    Recipe("both, initial scale 0.06", initializer_range=0.06),
+    Recipe("both, initial scale 0.04, 1.5e-3", 1.5e-3, initializer_range=0.04),
+    Recipe("+ output bias, initial scale 0.04", writers=False, initializer_range=0.04),
     Recipe("both, dropout 0.1", dropout=0.1),
     Recipe("both, 1,024 tokens a step", batch_tokens=1024),
     Recipe("both, 16,000 words", vocab_size=16000),
@@ -79,16 +82,11 @@ def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup
         initializer_range=recipe.initializer_range,
         **SIZES[config.preset],
     )
-    paper = BertForPreTraining(shape)
-    torch.manual_seed(0)
-    network = new_network(shape, text.frequencies)
-    keep = {
-        name: value
-        for name, value in paper.state_dict().items()
-        if (not recipe.bias and name == "mlm_head.bias")
-        or (not recipe.residual and name.endswith(("attention.output.weight", "contract.weight")))
-    }
-    network.load_state_dict(keep, strict=False)
+    network = BertForPreTraining(shape)
+    if recipe.bias:
+        start_at_unigram(network, text.frequencies)
+    if recipe.writers:
+        shrink_writers(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.01, fused=True
     )
@@ -157,21 +155,26 @@ def main() -> None:
         "machine": cpu_name(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-    }
-    about |= {
         "python": platform.python_version(),
         "warmup": arguments.warmup,
         "corpus": [path.name for path in arguments.corpus],
     }
-    name = f"plateau_{arguments.preset}"
-    (RESULTS / f"{name}.json").write_text(json.dumps(about | {"results": results}, indent=1) + "\n", encoding="utf-8")
+    kept = RESULTS / f"plateau_{arguments.preset}.json"
+    if arguments.only and kept.is_file():  # the others stay
+        new = {result["recipe"]["name"] for result in results}  # type: ignore[index]
+        old = json.loads(kept.read_text(encoding="utf-8"))["results"]
+        results = [result for result in old if result["recipe"]["name"] not in new] + results
+    kept.write_text(json.dumps(about | {"results": results}, indent=1) + "\n", encoding="utf-8")
     curves = {
         r["recipe"]["name"]: ([p["tokens"] for p in r["curve"]], [p["below_unigram"] for p in r["curve"]])  # type: ignore[index,attr-defined]
         for r in results
     }
-    lines = [Line(name, name, "exact") for name in list(curves)[:6]]
-    panel = Panel("Held-out MLM loss beside the unigram's", "nats", lines, [Reference(0.0, "unigram")])
-    plot_curves(curves, [panel], RESULTS / f"{name}.png", x="step", x_label="real tokens")
+    shown = sorted(curves, key=lambda name: curves[name][1][-1])
+    lines = [Line(name, name, "exact") for name in (*shown[:2], *shown[-4:])]
+    panel = Panel(
+        "Held-out MLM loss beside the unigram's: the best and the worst", "nats", lines, [Reference(0.0, "unigram")]
+    )
+    plot_curves(curves, [panel], kept.with_suffix(".png"), x="step", x_label="real tokens")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class PretrainConfig:
     """Tokens of a sequence at the most, [CLS] and [SEP] included; by preset."""
     dropout: float = _option(0.0, "Network")
     """Rate on hidden states and attention probabilities. Worth its time only where a text is seen many times."""
+    initializer_range: float | None = _option(None, "Network")
+    """Standard deviation of the initial weights; by preset."""
     init_from: Path | None = _option(None, "Network", "DIR")
     """Folder of a BERT to go on from (ours or anyone's), with its tokenizer and size."""
 
@@ -179,14 +181,16 @@ CHANGEABLE = frozenset(
 """What a resumed run may be given anew."""
 
 RECIPES: dict[str, dict[str, Any]] = {
-    name: dict(zip(("vocab_size", "max_length", "batch_tokens", "learning_rate"), values, strict=True))
+    name: dict(
+        zip(("vocab_size", "max_length", "batch_tokens", "learning_rate", "initializer_range"), values, strict=True)
+    )
     for name, *values in (
-        ("tiny", 8000, 128, 2048, 2e-3),
-        ("mini", 8000, 128, 2048, 2e-3),
-        ("small", 16000, 128, 4096, 1e-3),
-        ("medium", 32000, 256, 16384, 5e-4),
-        ("base", 32000, 512, 65536, 3e-4),
-        ("large", 32000, 512, 32768, 2e-4),
+        ("tiny", 8000, 128, 2048, 2e-3, 0.04),
+        ("mini", 8000, 128, 2048, 1.5e-3, 0.04),
+        ("small", 16000, 128, 4096, 1e-3, 0.03),
+        ("medium", 32000, 256, 16384, 5e-4, 0.03),
+        ("base", 32000, 512, 65536, 3e-4, 0.02),
+        ("large", 32000, 512, 32768, 2e-4, 0.02),
     )
 }
 """tiny and mini were measured (see the README); the others follow their trend, towards larger batches and smaller steps."""

@@ -7,7 +7,9 @@ The order is that of the screen: what is read here from top to bottom is what a 
 
 import logging
 import os
+import shutil
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,12 @@ from experiment.tracking import Tracking, open_tracking
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.callbacks import Budget, Checkpoints, HeldOut, InterruptedRun, NotFiniteError, StopByHand, Watch
 from pretrain.config import PretrainConfig
-from pretrain.initial import new_network
+from pretrain.initial import prepare_network
 from pretrain.module import PreTrainingModule
 from pretrain.results import shape_of, show_results, show_start, write_results
 from pretrain.start import KIND, Machine, Run, choose_machine, open_run
 from pretrain.stream import StreamModule
-from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
+from pretrain.text import Text, Unigram, held_out_batches, prepare_text, unigram_guess, window_builder
 
 FINE_TUNING_DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 """What `model/config.json` says, whatever the pretraining used: who fine-tunes the model expects the paper's."""
@@ -51,48 +53,80 @@ def pretrain(config: PretrainConfig) -> Path:
     """
     _quiet_libraries()
     run = open_run(config)
-    config, directory, console = run.config, run.directory, run.console
+    try:
+        material = _prepare(run)
+    except BaseException:
+        if run.checkpoint is None and process_rank() == 0:
+            shutil.rmtree(run.directory.path)  # nothing is in it but the configuration
+        raise
+    _carry_out(run, material)
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
+        torch.distributed.destroy_process_group()
+    return run.directory.path
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the training needs."""
+
+    text: Text
+    builder: WindowBuilder
+    held_out: list[PreTrainingBatch]
+    unigram: Unigram
+    network: BertForPreTraining
+    machine: Machine
+
+
+def _prepare(run: Run) -> Material:
+    """Everything before the first step, so that what can fail for a user's mistake fails here."""
+    config = run.config
     pl.seed_everything(config.seed, verbose=False)
-    text = _prepare(run)
-    builder = window_builder(text, config)
+    text = _text(run)
     held_out = held_out_batches(window_builder(text, config, held_out=True))
-    unigram = unigram_guess(text.frequencies, held_out)
-    network = _network(config, text)
-    machine = choose_machine(config)
-    if process_rank() == 0:
-        directory.write_json("data_report.json", text.report())
-        text.wordpiece.save(directory.tokenizer)
-        show_start(run, text, builder, network, machine)
+    return Material(
+        text=text,
+        builder=window_builder(text, config),
+        held_out=held_out,
+        unigram=unigram_guess(text.frequencies, held_out),
+        network=_network(config, text),
+        machine=choose_machine(config),
+    )
+
+
+def _carry_out(run: Run, material: Material) -> None:
+    """Shows, trains, and writes the results, all of it under the eyes of the tracking store."""
+    config, directory, text = run.config, run.directory, material.text
     environment = describe_environment()
     tracking = open_tracking(
         config.tracking_uri,
         KIND,
         directory,
         output_dir=config.output_dir,
-        params=as_dict(config) | shape_of(network, text),
+        params=as_dict(config) | shape_of(material.network, text),
         tags={name: str(value) for name, value in environment.items() if value is not None}
-        | {"data_fingerprint": text.corpus.fingerprint, "matmul_flops": f"{machine.matmul_rate:.3g}"},
-        warn=console.warning,
+        | {"data_fingerprint": text.corpus.fingerprint, "matmul_flops": f"{material.machine.matmul_rate:.3g}"},
+        warn=run.console.warning,
     )
     try:
-        metrics = _train(run, text, builder, held_out, network, machine, tracking)
         if process_rank() == 0:
-            write_results(run, text, builder, unigram, metrics, environment, tracking)
+            directory.write_json("data_report.json", text.report())
+            text.wordpiece.save(directory.tokenizer)
+            show_start(run, text, material.builder, material.network, material.machine)
+        metrics = _train(run, material, tracking)
+        if process_rank() == 0:
+            write_results(run, text, material.builder, material.unigram, metrics, environment, tracking)
             directory.mark_finished()
-            show_results(run, unigram, metrics, tracking)
+            show_results(run, material.unigram, metrics, tracking)
     except BaseException as error:
         if tracking:
             tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
         raise
     if tracking:
         tracking.finish()
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
-        torch.distributed.destroy_process_group()
-    return directory.path
 
 
-def _prepare(run: Run) -> Text:
+def _text(run: Run) -> Text:
     """The main process first: the others find its work in the cache."""
     if process_rank() == 0:
         text = prepare_text(run.config, run.console.progress)
@@ -108,18 +142,19 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     Raises:
         PretrainedError, UsageError: the given folder holds no BERT, or one that does not fit.
     """
-    assert config.max_length
+    assert config.max_length and config.initializer_range
     if config.init_from is None:
-        network = new_network(
+        network = BertForPreTraining(
             BertConfig(
                 vocab_size=text.wordpiece.vocab_size,
                 max_position_embeddings=config.max_length,
                 hidden_dropout_prob=config.dropout,
                 attention_probs_dropout_prob=config.dropout,
+                initializer_range=config.initializer_range,
                 **SIZES[config.preset],
-            ),
-            text.frequencies,
+            )
         )
+        prepare_network(network, text.frequencies)
     else:
         rates = {"hidden_dropout_prob": config.dropout, "attention_probs_dropout_prob": config.dropout}
         encoder = from_pretrained(Bert, config.init_from, **rates)
@@ -145,21 +180,14 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     return network
 
 
-def _train(
-    run: Run,
-    text: Text,
-    builder: WindowBuilder,
-    held_out: list[PreTrainingBatch],
-    network: BertForPreTraining,
-    machine: Machine,
-    tracking: Tracking | None,
-) -> dict[str, Any]:
+def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str, Any]:
     """Trains, saves `model/`, and returns the figures of `metrics.json`.
 
     Raises:
         NotFiniteError, InterruptedRun: the training ended early.
     """
-    config = run.config
+    config, text, builder = run.config, material.text, material.builder
+    network, machine = material.network, material.machine
     if config.compile:
         network.compile(dynamic=True)  # in place: the names of the weights stay clean
     budget = Budget(config.max_steps, config.max_minutes)
@@ -182,7 +210,7 @@ def _train(
         matmul_rate=machine.matmul_rate,
         where=text.corpus.where,
     )
-    evaluation = HeldOut(held_out, budget, watch, config.evaluations)
+    evaluation = HeldOut(material.held_out, budget, watch, config.evaluations)
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,

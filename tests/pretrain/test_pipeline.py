@@ -278,6 +278,7 @@ def test_unusable_texts_are_refused_with_a_sentence(configure, tmp_path, content
     with pytest.raises(DataError, match=sentence) as caught:
         pretrain(configure(corpus=[path]))
     assert "\n" not in str(caught.value)
+    assert not list((configure().output_dir / "pretrain").iterdir())  # no empty run directory is left
 
 
 def test_a_users_mistake_is_one_line_and_no_traceback(tmp_path):
