@@ -9,7 +9,7 @@ import argparse
 import json
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class Recipe:
     batch_tokens: int = 2048
     vocab_size: int = 8000
     max_length: int = 128
+    short_share: float = 0.0
+    """Share of the steps that sequences of 64 are trained on first."""
 
 
 RECIPES = [
@@ -65,12 +67,18 @@ RECIPES = [
     Recipe("both, 1,024 tokens a step", batch_tokens=1024),
     Recipe("both, 16,000 words", vocab_size=16000),
     Recipe("both, sequences of 64", max_length=64),
+    Recipe("both, scale 0.04, 1.5e-3, 64 then 128", 1.5e-3, initializer_range=0.04, short_share=0.7),
 ]
 
 
 def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup: float) -> dict[str, object]:
     """Losses of one recipe, without anything around the training step."""
-    stream = BatchStream(window_builder(text, config), workers=1)
+    short = window_builder(text, replace(config, max_length=64, short_length=None))
+    stream = BatchStream(
+        [short, window_builder(text, config)],
+        phase_of=lambda batches: int(batches >= recipe.short_share * steps),
+        workers=1,
+    )
     held_out = held_out_batches(window_builder(text, config, held_out=True))[:24]
     unigram = unigram_guess(text.frequencies, held_out).loss
     torch.manual_seed(0)

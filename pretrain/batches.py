@@ -30,10 +30,16 @@ _PROBE = 256
 
 
 class Place(NamedTuple):
-    """The next batch to be trained on."""
+    """The next batch to be trained on, in the stream of `pretrain.stream`."""
 
-    window: int = 0
+    phase: int = 0
+    """Which of the stream's builders."""
+    turn: int = 0
+    """Windows of it that each device has finished."""
     batch: int = 0
+    """Batches of the present window that are finished."""
+    batches: int = 0
+    """Finished in all."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ class PreTrainingBatch:
     """int64 [B], 0: segment B is next."""
     documents: tuple[int, ...]
     """Corpus numbers of the documents that it was made from."""
-    following: Place
-    """Place of the next batch of the stream."""
+    following: Place = Place()
+    """Place of the next batch; set by the stream."""
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         return self._each("to", *args, **kwargs)
@@ -102,13 +108,9 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
         examples.sort(key=lambda item: len(item[1].ids))
         groups = _cut(examples, self.batches_a_window)
         order = np.random.default_rng((self.seed, window, 2)).permutation(len(groups))
-        last = len(groups) - 1
-        return [
-            self._batch(epoch, groups[group], Place(window, i + 1) if i < last else Place(window + 1))
-            for i, group in enumerate(order)
-        ]
+        return [self._batch(epoch, groups[group]) for group in order]
 
-    def _batch(self, epoch: int, group: list[tuple[int, Example]], following: Place) -> PreTrainingBatch:
+    def _batch(self, epoch: int, group: list[tuple[int, Example]]) -> PreTrainingBatch:
         shown, masked, labels, offset = [], [], [], 0
         for index, example in group:
             rng = np.random.default_rng((self.seed, epoch, index, 3))
@@ -123,7 +125,6 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
             labels=torch.from_numpy(np.concatenate(labels)),
             next_sentence=torch.tensor([example.label for _, example in group]),
             documents=tuple(sorted({document for _, example in group for document in example.documents})),
-            following=following,
         )
 
 

@@ -55,6 +55,10 @@ class Budget(pl.Callback):
         assert self.max_seconds is not None
         return min(1.0, self.seconds / self.max_seconds)
 
+    def share(self, steps: float) -> float:
+        """The same for data that is fetched ahead of the training: by steps that it is for, or by time."""
+        return steps / self.max_steps if self.max_steps is not None else self.progress(0)
+
     def finished(self, step: int) -> bool:
         return step >= self.max_steps if self.max_steps is not None else self.progress(step) >= 1
 

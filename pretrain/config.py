@@ -56,6 +56,10 @@ class PretrainConfig:
     """Google's BERT sizes, with a recipe for each."""
     max_length: int | None = _option(None, "Network")
     """Tokens of a sequence at the most, [CLS] and [SEP] included; by preset."""
+    short_length: int | None = _option(None, "Network")
+    """Train on sequences of this length first, as Google did for 512: cheaper where attention is a large part of a step."""
+    short_share: float = _option(0.9, "Network")
+    """Share of the run before --max_length takes over; with --short_length only."""
     dropout: float = _option(0.0, "Network")
     """Rate on hidden states and attention probabilities. Worth its time only where a text is seen many times."""
     initializer_range: float | None = _option(None, "Network")
@@ -136,9 +140,19 @@ class PretrainConfig:
             raise ValueError("--segments sentences makes pairs, but --second_objective none asks for single segments")
         if self.second_objective == "none" and self.truncation == "second_first":
             raise ValueError("--truncation second_first needs a second segment, but --second_objective none has none")
+        if self.short_length and self.max_length and self.short_length >= self.max_length:
+            raise ValueError(
+                f"--short_length {self.short_length} must be below --max_length {self.max_length}, which follows it"
+            )
         if self.keep_all_characters and not self.keep_hanja:
             raise ValueError("--keep_all_characters keeps Hanja, too, but --no_keep_hanja drops them; give one of them")
-        for name, may_be_zero in (("mask_rate", False), ("short_rate", True), ("warmup", True), ("dropout", True)):
+        for name, may_be_zero in (
+            ("mask_rate", False),
+            ("short_rate", True),
+            ("warmup", True),
+            ("dropout", True),
+            ("short_share", True),
+        ):
             value = getattr(self, name)
             if value is not None and not (0 <= value < 1 and (value or may_be_zero)):
                 raise ValueError(
@@ -154,7 +168,7 @@ class PretrainConfig:
                 raise ValueError(f"--{name} must be above 0, not {value}")
 
     def resolved(self) -> "PretrainConfig":
-        """With every field that the preset or the kind of corpus decides."""
+        """With every field that the preset or the kind of corpus decides; checked once more as a whole."""
         recipe = RECIPES[self.preset] | ({} if self.corpus else SAMPLE_RECIPE)
         filled = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         if self.tokenizer or self.init_from:
@@ -167,7 +181,7 @@ class PretrainConfig:
 
 
 _LEAST = {
-    "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8,
+    "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8, "short_length": 8,
     "max_steps": 1, "batch_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
     "evaluations": 1, "log_every": 1,
 }  # fmt: skip

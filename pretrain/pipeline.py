@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ class Material:
 
     text: Text
     builder: WindowBuilder
+    short: list[WindowBuilder]
+    """Of the first part's shorter sequences; empty for a run in one part."""
     held_out: list[PreTrainingBatch]
     unigram: Unigram
     network: BertForPreTraining
@@ -83,10 +85,12 @@ def _prepare(run: Run) -> Material:
     config = run.config
     pl.seed_everything(config.seed, verbose=False)
     text = _text(run)
+    short = replace(config, max_length=config.short_length, short_length=None) if config.short_length else None
     held_out = held_out_batches(window_builder(text, config, held_out=True))
     return Material(
         text=text,
         builder=window_builder(text, config),
+        short=[window_builder(text, short)] if short else [],
         held_out=held_out,
         unigram=unigram_guess(text.frequencies, held_out),
         network=_network(config, text),
@@ -202,7 +206,12 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         progress=budget.progress,
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
-    stream = StreamModule(builder, workers=machine.workers, pin_memory=machine.device.type == "cuda")
+    stream = StreamModule(
+        [*material.short, builder],
+        lambda batches: int(bool(material.short) and budget.share(batches / config.accumulate) >= config.short_share),
+        workers=machine.workers,
+        pin_memory=machine.device.type == "cuda",
+    )
     watch = Watch(
         stream,
         log_every=config.log_every,

@@ -63,6 +63,8 @@ def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, mac
     config, shape = run.config, network.config
     tokens_an_epoch = builder.pairs.examples * builder.mean_length
     length = f"{config.max_steps:,} steps" if config.max_steps else f"{config.max_minutes:g} minutes"
+    if config.short_length:
+        length += f", the first {config.short_share:.0%} on sequences up to {config.short_length} tokens"
     return [
         (
             "network",

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
         ({"tokenizer": Path("t"), "vocab_size": 500}, ("--tokenizer", "--vocab_size")),
         ({"init_from": Path("m"), "vocab_size": 500}, ("--init_from", "--vocab_size")),
         ({"init_from": Path("m"), "tokenizer": Path("t")}, ("--init_from", "--tokenizer")),
+        ({"short_length": 128, "max_length": 128}, ("--short_length", "--max_length")),
         ({"second_objective": "none", "segments": "sentences"}, ("--second_objective", "--segments")),
         ({"keep_all_characters": True, "keep_hanja": False}, ("--keep_all_characters", "--no_keep_hanja")),
         ({"second_objective": "none", "truncation": "second_first"}, ("--second_objective", "--truncation")),
@@ -59,6 +60,11 @@ def test_the_sample_has_a_recipe_of_its_own():
     assert PretrainConfig().resolved().max_minutes == 1
     assert PretrainConfig().resolved().vocab_size < PretrainConfig(corpus=[Path("x")]).resolved().vocab_size
     assert PretrainConfig(vocab_size=999).resolved().vocab_size == 999
+
+
+def test_a_short_first_part_must_be_shorter_than_the_preset_too():
+    with pytest.raises(ValueError, match="--short_length 128 must be below --max_length 128"):
+        PretrainConfig(corpus=[Path("x")], preset="mini", short_length=128).resolved()
 
 
 def test_a_given_tokenizer_decides_the_vocabulary():

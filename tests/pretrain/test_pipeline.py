@@ -100,7 +100,9 @@ def test_the_same_seed_gives_the_same_weights(configure):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"token_cache": True, "accumulate": 2, "second_objective": "sop"}], ids=["plain", "more"]
+    "changes",
+    [{}, {"token_cache": True, "accumulate": 2, "second_objective": "sop", "short_length": 20, "short_share": 0.4}],
+    ids=["plain", "more"],
 )
 def test_a_resumed_run_equals_one_that_was_never_stopped(configure, at_step, changes):
     settings = {"dropout": 0.1, "max_steps": 20} | changes
