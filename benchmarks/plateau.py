@@ -118,10 +118,19 @@ def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup
             curve.append({"step": step, "tokens": tokens, "below_unigram": loss - unigram})
     return {
         "recipe": vars(recipe),
+        "similarity": similarity(network, held_out[0]),
         "unigram": unigram,
         "seconds": time.perf_counter() - started,
         "curve": curve,
     }
+
+
+@torch.no_grad()
+def similarity(network: BertForPreTraining, batch: PreTrainingBatch) -> float:
+    """Mean cosine between the last hidden states of any two tokens of a batch; 1 where all are one vector."""
+    directions = F.normalize(network.eval().bert(batch.packed), dim=-1)
+    count = directions.shape[0]
+    return ((directions.sum(0).square().sum() - count) / (count * (count - 1))).item()
 
 
 def losses(network: BertForPreTraining, batch: PreTrainingBatch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,7 +166,10 @@ def main() -> None:
         result = train(recipe, text, config, steps, arguments.warmup)
         results.append(result)
         figures = [f"{point['below_unigram']:+.3f}" for point in result["curve"]]  # type: ignore[attr-defined]
-        print(f"{recipe.name:32} {result['seconds']:5.0f} s  {' '.join(figures)}", flush=True)
+        print(
+            f"{recipe.name:32} {result['seconds']:5.0f} s  {' '.join(figures)}  cosine {result['similarity']:.2f}",
+            flush=True,
+        )
     about = {
         "preset": arguments.preset,
         "machine": cpu_name(),

@@ -207,6 +207,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         ("large", 32000, 512, 32768, 2e-4, 0.02),
     )
 }
-"""tiny and mini were measured (see the README); the others follow their trend, towards larger batches and smaller steps."""
+"""mini was measured (see the README); the others follow its trend, towards larger batches and smaller steps."""
 
 SAMPLE_RECIPE: dict[str, Any] = {"vocab_size": 4000, "max_length": 64}
