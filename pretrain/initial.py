@@ -43,4 +43,4 @@ def shrink_writers(network: BertForPreTraining) -> None:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if name.endswith(("attention.output.weight", "feed_forward.contract.weight")):
-                parameter /= (2 * network.config.num_hidden_layers) ** 0.5
+                parameter.div_((2 * network.config.num_hidden_layers) ** 0.5)
