@@ -6,7 +6,7 @@
   precision, no dropout on the probabilities (the kernel has none).
 - `sdpa`: `scaled_dot_product_attention` on a padded rectangle; everywhere.
 - `matmul`: the formula as batched products on the same rectangle. For half precision on CPUs, where PyTorch's fused kernel
-  takes up to four times as long (`benchmarks/attention_paths.py`).
+  takes 1.6 to 2.8 times as long (`benchmarks/attention_paths.py`).
 - `reference`: the formula itself, a sequence at a time. What the tests hold the others against.
 
 Shapes: T real tokens, B sequences, L longest sequence, H heads, K head size.
