@@ -1,6 +1,6 @@
 """Sentence splitting on petitions: our rules against kiwipiepy and a splitter at full stops.
 
-    python benchmarks/sentence_splitting.py --corpus ../shared/data/petitions
+    python benchmarks/sentence_splitting.py --corpus petitions/
 
 Quality: precision, recall and F1 of sentence boundaries against `sentence_labels.json`, labelled by hand (a boundary is
 where a Korean editor would put a full stop and a space). Offsets are compared in characters that are not white space, since

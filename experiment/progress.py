@@ -93,7 +93,7 @@ class TrainingProgress(pl.Callback):
         status = self._status(trainer)
         self._fraction = fraction = min(max(status.fraction, 0.0), 1.0)
         elapsed = time.monotonic() - self._start
-        # What is left is judged by this session alone: a resumed run may be on another machine.
+        # What is left is judged by this process alone: a resumed run may be on another machine.
         done = fraction - self._first_fraction
         parts = [f"{100 * fraction:3.0f} %"]
         if fraction >= 1:

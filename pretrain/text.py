@@ -91,7 +91,10 @@ def prepare_text(config: PretrainConfig, progress: Progress) -> Text:
             paths = write_sample(cache_dir / "sample")
     with progress("Indexing", "bytes") as report:
         corpus = open_corpus(paths, cache_dir, cleaning_of(config), report)
-    training, held_out = split_documents(corpus.keys, config)
+    try:
+        training, held_out = split_documents(corpus.keys, config)
+    except DataError as error:
+        raise DataError(f"{error}{_left_out(corpus)}") from None
     with progress("Reading", "documents") as report:
         survey = survey_corpus(corpus, training, cache_dir, config.tokenizer_sample_mb, report)
     if not survey.sentences:
@@ -145,6 +148,16 @@ def split_documents(keys: np.ndarray, config: PretrainConfig) -> tuple[np.ndarra
         )
     order = np.argpartition(keys, count)
     return np.sort(order[count:]), np.sort(order[:count])
+
+
+def _left_out(corpus: Corpus) -> str:
+    """The end of a sentence about too little text: what of it could not be used, if anything."""
+    rejected = corpus.report.rejected
+    if not rejected:
+        return ""
+    reason, found = next(iter(rejected.items()))
+    total = sum(rejection.count for rejection in rejected.values())
+    return f" ({total:,} left out, the first for: {reason}, {found.locations[0]})"
 
 
 def _tokenizer(config: PretrainConfig, survey: Survey, cache_dir: Path) -> WordPiece:

@@ -128,7 +128,7 @@ def test_an_error_ends_the_live_line(now: list[float], error: BaseException) -> 
     assert " 30 % " in out.getvalue()
 
 
-def test_what_is_left_is_judged_by_this_session(now: list[float]) -> None:
+def test_what_is_left_is_judged_by_this_process(now: list[float]) -> None:
     out = io.StringIO()
     progress = TrainingProgress(Console(out), lambda trainer: ProgressStatus(now[0] / 10_000))
     trainer, module = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu"), Tiny(now)

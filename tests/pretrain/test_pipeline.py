@@ -267,6 +267,10 @@ def test_two_processes_train_as_one(configure, corpus_file, tmp_path):
             "첫째 문장입니다 반갑습니다.\n\n둘째 문장입니다 반갑습니다.\n\n셋째 문장입니다 반갑습니다.\n",
             "too few to train on",
         ),
+        (
+            '{"content": "첫째 청원입니다 반갑습니다."}\n{"content": 깨짐}\n',
+            r"one document only.*1 left out.*글\.txt:2",
+        ),
         ("가나\n\n" * 3 + "다라\n\n" + "마바\n\n" + "사아\n\n" + "자차\n", "--min_chars"),
         (
             "\n\n".join(f"{i}번 문서의 첫째 문장입니다.\n{i}번 문서의 둘째 문장입니다." for i in range(50)),
