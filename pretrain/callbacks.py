@@ -172,6 +172,9 @@ class Watch(pl.Callback):
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: Any) -> None:
         self.look()
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.look()  # at the steps after the last point, before the model is saved
+
     def state_dict(self) -> dict[str, int]:
         return {"tokens": self.tokens}
 

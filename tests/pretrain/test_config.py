@@ -42,7 +42,9 @@ def test_impossible_values_name_their_flag(given):
 
 
 def test_zero_is_possible_where_it_means_something():
-    PretrainConfig(short_rate=0.0, warmup=0.0, dropout=0.0, weight_decay=0.0, workers=0, seed=0)
+    zeros = {"short_rate": 0.0, "warmup": 0.0, "dropout": 0.0, "weight_decay": 0.0, "workers": 0, "seed": 0}
+    resolved = PretrainConfig(**zeros).resolved()
+    assert {name: getattr(resolved, name) for name in zeros} == zeros  # a preset does not take 0 for "not given"
 
 
 @pytest.mark.parametrize("preset", sorted(RECIPES))

@@ -168,6 +168,17 @@ def test_a_loss_that_is_not_finite_stops_the_run(configure, at_step):
     assert not (directory / "model").exists() and not (directory / "metrics.json").exists()
 
 
+def test_the_last_steps_are_looked_at_before_the_model_is_saved(configure, at_step):
+    def poison(module):
+        with torch.no_grad():
+            module.network.mlm_head.bias[7] = float("nan")
+
+    at_step(11, poison)
+    with pytest.raises(NotFiniteError, match="at step 12"):
+        pretrain(configure(name="bad", max_steps=12, log_every=5))
+    assert not (configure().output_dir / "pretrain" / "bad" / "model").exists()
+
+
 def test_it_learns(configure):
     """Both objectives beat what a guess scores, on documents that were not trained on."""
     directory = pretrain(
