@@ -65,9 +65,9 @@ class BertConfig:
         head = masked_rate * (hidden * hidden + hidden * self.vocab_size)
         return 3 * 2 * (self.num_hidden_layers * block + head)
 
-    def to_json(self) -> str:
-        """The text of `config.json`, readable by Hugging Face's `AutoConfig`."""
-        fixed = {"architectures": ["BertForPreTraining"], "model_type": "bert", "hidden_act": "gelu"}
+    def to_json(self, architecture: str = "BertForPreTraining") -> str:
+        """The text of `config.json`, readable by Hugging Face's `AutoConfig`; `architecture` is their class of the weights."""
+        fixed = {"architectures": [architecture], "model_type": "bert", "hidden_act": "gelu"}
         return json.dumps(fixed | dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod

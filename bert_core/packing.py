@@ -14,6 +14,7 @@ batch, in the loader's worker, not in the training step.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -92,6 +93,19 @@ def pack(input_ids: Sequence[Row], token_type_ids: Sequence[Row] | None = None) 
         slots=torch.from_numpy(position_ids + np.repeat(np.arange(len(lengths)) * max_length, lengths)),
         max_length=max_length,
     )
+
+
+def balanced_groups(lengths: Sequence[int] | np.ndarray, count: int) -> list[slice]:
+    """Cuts a row of sequences into `count` consecutive groups, none empty, of about equally many tokens.
+
+    Of sequences that are sorted by length, each group is a batch that costs what the others cost, with little padding in
+    its attention.
+    """
+    ends = np.cumsum(lengths)
+    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, count) / count) + 1
+    room = np.arange(1, count)  # at least one sequence before each cut, and one after
+    cuts = np.clip(np.maximum.accumulate(cuts - room), 0, len(ends) - count) + room
+    return [slice(low, high) for low, high in pairwise([0, *cuts.tolist(), len(ends)])]
 
 
 class _Pad(torch.autograd.Function):

@@ -1,8 +1,9 @@
 """A network on disk, in Hugging Face's layout: `config.json` and `model.safetensors`.
 
 `save_pretrained` writes what `transformers.AutoModelForPreTraining.from_pretrained` loads with no missing and no unexpected
-key; `from_pretrained` reads any BERT of that layout, ours or anyone's: one file of weights or several shards, safetensors
-or PyTorch's own format, with or without the `bert.` prefix, with TensorFlow's old LayerNorm names.
+key, or, of an encoder alone, what `AutoModel.from_pretrained` does; `from_pretrained` reads any BERT of that layout, ours or
+anyone's: one file of weights or several shards, safetensors or PyTorch's own format, with or without the `bert.` prefix,
+with TensorFlow's old LayerNorm names.
 
 The networks differ in one thing only: Hugging Face keeps query, key and value as three matrices [D, D], this network as
 one [3 D, D].
@@ -55,24 +56,25 @@ class PretrainedError(Exception):
     """A folder that holds no usable BERT; `str(error)` is one sentence for the user."""
 
 
-def save_pretrained(network: BertForPreTraining, directory: Path, **changes: float) -> None:
+def save_pretrained(network: Bert | BertForPreTraining, directory: Path, **changes: float) -> None:
     """Writes `config.json` and `model.safetensors` in fp32, each whole or not at all.
 
     The MLM head's output weights are the token embeddings and are written once; readers tie them again.
 
     Args:
-        network: its weights.
+        network: its weights; an encoder alone becomes a `transformers.BertModel`.
         directory: made if it is not there.
         changes: fields of `BertConfig` that `config.json` is to give another value, such as the dropout rates.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: tensor.detach().to("cpu", torch.float32).contiguous()
-        for name, tensor in to_hugging_face(network.state_dict(), network.config).items()
-    }
+    if isinstance(network, Bert):
+        architecture, named = "BertModel", _unprefixed(to_hugging_face(_prefixed(network.state_dict()), network.config))
+    else:
+        architecture, named = "BertForPreTraining", to_hugging_face(network.state_dict(), network.config)
+    weights = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in named.items()}
     _replace(directory / WEIGHTS_FILE, lambda path: save_file(weights, path, metadata={"format": "pt"}))
     config = replace(network.config, **changes)  # type: ignore[arg-type]
-    _replace(directory / CONFIG_FILE, lambda path: path.write_text(config.to_json(), encoding="utf-8"))
+    _replace(directory / CONFIG_FILE, lambda path: path.write_text(config.to_json(architecture), encoding="utf-8"))
 
 
 def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> Network:
@@ -96,7 +98,7 @@ def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> N
         raise PretrainedError(str(error)) from None
     weights = from_hugging_face(_read_weights(directory), config)
     if kind is Bert:
-        weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items() if name.startswith("bert.")}
+        weights = _unprefixed(weights)
     expected = network.state_dict()
     missing = sorted(expected.keys() - weights.keys())
     if missing:
@@ -113,8 +115,9 @@ def from_pretrained(kind: type[Network], directory: Path, **changes: float) -> N
 
 
 def to_hugging_face(weights: Weights, config: BertConfig) -> Weights:
-    """A `BertForPreTraining.state_dict()` of ours under the names of `transformers.BertForPreTraining`."""
-    renamed = {theirs: weights[ours] for ours, theirs in _names(config)}
+    """A `BertForPreTraining.state_dict()` of ours, or its encoder's part alone (`bert.…`), under the names of
+    `transformers.BertForPreTraining`."""
+    renamed = {theirs: weights[ours] for ours, theirs in _names(config) if ours in weights}
     for layer in range(config.num_hidden_layers):
         for kind in ("weight", "bias"):
             fused = weights[f"bert.blocks.{layer}.attention.qkv.{kind}"]
@@ -147,6 +150,16 @@ def _names(config: BertConfig) -> Iterator[tuple[str, str]]:
         yield f"{ours}.weight", f"{theirs}.weight"
         if not theirs.endswith("_embeddings"):
             yield f"{ours}.bias", f"{theirs}.bias"
+
+
+def _prefixed(encoder: Weights) -> Weights:
+    """A bare encoder's weights as they are named within `BertForPreTraining`."""
+    return {f"bert.{name}": tensor for name, tensor in encoder.items()}
+
+
+def _unprefixed(weights: Weights) -> Weights:
+    """The inverse of `_prefixed`; heads are left out."""
+    return {name.removeprefix("bert."): tensor for name, tensor in weights.items() if name.startswith("bert.")}
 
 
 def _modern(name: str) -> str:

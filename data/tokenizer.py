@@ -98,6 +98,56 @@ class WordPiece:
         """Token ids of each text, without [CLS] and [SEP]."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
+    def encode_continuations(self, texts: Sequence[str], after: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts that stand directly after others and may go on with their last word: 은 after 대학교 is ##은.
+
+        Where the tokenizer splits between the two anyway (white space, punctuation, Hanja), a text is encoded as usual.
+        Otherwise what belongs to the word before is looked up longest match first with `##` before every piece, and is one
+        [UNK] if that cannot be done. So `encode` of a, followed by this of b after a, is `encode` of ab wherever that has a
+        boundary between the two.
+
+        Args:
+            texts: not normalised further; may be empty.
+            after: what stands before each of them.
+        """
+        parts = [text.partition(" ") for text in texts]
+        beginnings = [(before, first) for before, (first, _, _) in zip(after, parts, strict=True)]
+        encoded = {beginning: self._encode_beginning(*beginning) for beginning in set(beginnings)}
+        rests = self.encode([rest for _, _, rest in parts])
+        return [encoded[beginning] + rest for beginning, rest in zip(beginnings, rests, strict=True)]
+
+    def _encode_beginning(self, before: str, text: str) -> list[int]:
+        """Token ids of a text without spaces that stands after another."""
+        if not text:
+            return []
+        joined = self.tokenizer.encode(before + text, add_special_tokens=False)
+        last_word, end = None, 0  # the last word that begins in `before`, and where it ends
+        for (token_start, token_end), word in zip(joined.offsets, joined.word_ids, strict=True):
+            if token_start < len(before) or word == last_word:
+                last_word, end = word, token_end
+        shared = max(0, end - len(before))
+        return self._continue(text[:shared]) + self.encode([text[shared:]])[0]
+
+    def _continue(self, text: str) -> list[int]:
+        """Token ids of the rest of a word."""
+        normalizer = self.tokenizer.normalizer
+        word = normalizer.normalize_str(text) if normalizer else text
+        unknown = [self.id_of("[UNK]")]
+        if len(word) > LONGEST_WORD:
+            return unknown
+        ids: list[int] = []
+        start = 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = self.tokenizer.token_to_id(f"##{word[start:end]}")
+                if piece is not None:
+                    ids.append(piece)
+                    start = end
+                    break
+            else:
+                return unknown
+        return ids
+
     def save(self, directory: Path) -> None:
         """Writes `vocab.txt`, `tokenizer.json` and `tokenizer_config.json`, as Hugging Face's `AutoTokenizer` reads them."""
         directory.mkdir(parents=True, exist_ok=True)

@@ -4,15 +4,14 @@ A configuration is a dataclass with a docstring under each field:
 
     @dataclass
     class Config:
-        corpus: list[Path] = field(default_factory=list, metadata={"group": "Data", "metavar": "PATH"})
+        corpus: list[Path] = option([], "Data", "PATH")
         \"\"\"Files and folders of raw text.\"\"\"
         preset: Literal["tiny", "mini"] = "tiny"
         \"\"\"Size of the network.\"\"\"
 
 `parse(Config, ["--preset", "mini", "--corpus", "청원.jsonl", "위키.txt"], description=…)` gives the instance,
 `parse(Config, ["--config", "runs/pretrain/첫번째/config.yaml"], …)` reads the same names from a file, and flags win
-over the file. `--help` prints the docstrings, grouped by `metadata["group"]`, with their defaults; a `metavar` in the
-metadata names the value there.
+over the file. `--help` prints the docstrings in their groups, with their defaults.
 
 Field types: `int`, `float`, `str`, `bool` (`--name`, `--no_name`), `Path`, `Literal` of strings, `list[T]` or
 `tuple[T, ...]` of these (one or more values), and `T | None` (`none` gives None, but for `str`, where it is text).
@@ -23,6 +22,7 @@ What it does not do: nested dataclasses, positional arguments, abbreviated flags
 """
 
 import ast
+import dataclasses
 import difflib
 import inspect
 import math
@@ -31,7 +31,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -46,6 +46,15 @@ Config = TypeVar("Config")
 
 _WHAT = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "true or false"}
 _METAVAR = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
+
+
+def option(default: Any, group: str, metavar: str | None = None) -> Any:
+    """A field of a configuration: its default, the heading of `--help` that it stands under, and how its value is called
+    there."""
+    metadata = {"group": group} | ({"metavar": metavar} if metavar else {})
+    if default == []:
+        return dataclasses.field(default_factory=list, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -220,49 +229,89 @@ def _read_flags(options: dict[str, Option], argv: Sequence[str]) -> tuple[dict[s
     return given, config_file
 
 
-def _read_file(options: dict[str, Option], path: Path) -> dict[str, Any]:
-    """The values given in a YAML file; every mistake is reported with its line."""
-    import yaml
+@dataclass(frozen=True)
+class OptionFile:
+    """A YAML file that holds values of options; every mistake in it is reported with its line."""
 
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise UsageError(f"--config {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--config {path}: not a text file in UTF-8.") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{path}:{line}: not YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}.") from None
-    if root is None:
-        return {}
-    if not isinstance(root, yaml.MappingNode):
-        raise UsageError(f"{path}:{root.start_mark.line + 1}: expected lines of the form 'name: value'.")
-    loader = yaml.SafeLoader("")
-    given: dict[str, Any] = {}
-    for key_node, value_node in root.value:
-        name, where = str(key_node.value), f"{path}:{key_node.start_mark.line + 1}"
-        if name not in options:
-            raise UsageError(f"{where}: there is no option '{name}'; {_nearest(name, list(options))}")
-        if name in given:
-            raise UsageError(f"{where}: '{name}' is given a second time.")
-        option = options[name]
-        items = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
-        if isinstance(value_node, yaml.SequenceNode) and option.container is None:
-            raise UsageError(f"{where}: {name} takes one value, not a list.")
+    path: Path
+    root: "yaml.Node | None"
+    """None where the file is empty."""
+
+    @classmethod
+    def open(cls, path: Path, flag: str) -> "OptionFile":
+        """Read a file that `flag` names. Raises UsageError where it cannot be read or is not YAML."""
+        import yaml
+
+        try:
+            return cls(path, yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader))
+        except OSError as error:
+            raise UsageError(f"{flag} {path}: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{flag} {path}: not a text file in UTF-8.") from None
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise UsageError(f"{path}:{line}: not YAML: {error.problem}.") from None
+        except yaml.YAMLError as error:
+            raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}.") from None
+
+    def where(self, node: "yaml.Node") -> str:
+        """The place of a part of the file, for messages: "설정.yaml:3"."""
+        return f"{self.path}:{node.start_mark.line + 1}"
+
+    def entries(
+        self, node: "yaml.Node", known: Iterable[str], otherwise: str = "see --help."
+    ) -> "dict[str, tuple[str, yaml.Node]]":
+        """The place and the value of each name in a mapping.
+
+        Raises UsageError where the node is no mapping, where a name is given twice, and where one is not `known`; that
+        sentence ends with the nearest known one, or with `otherwise`.
+        """
+        import yaml
+
+        if not isinstance(node, yaml.MappingNode):
+            raise UsageError(f"{self.where(node)}: expected lines of the form 'name: value'.")
+        found: dict[str, tuple[str, yaml.Node]] = {}
+        names = list(known)
+        for key, value in node.value:
+            name, where = str(key.value), self.where(key)
+            if name not in names:
+                raise UsageError(f"{where}: there is no option '{name}'; {_nearest(name, names, otherwise=otherwise)}")
+            if name in found:
+                raise UsageError(f"{where}: '{name}' is given a second time.")
+            found[name] = where, value
+        return found
+
+    def items(self, node: "yaml.Node") -> "list[yaml.Node] | None":
+        """The items of a list; None where the node is none."""
+        import yaml
+
+        return node.value if isinstance(node, yaml.SequenceNode) else None
+
+    def value(self, option: Option, node: "yaml.Node") -> Any:
+        """The option's value out of a part of the file. Raises UsageError where it is none."""
+        import yaml
+
+        loader = yaml.SafeLoader("")
+        items = self.items(node)
+        if items is not None and option.container is None:
+            raise UsageError(f"{self.where(node)}: {option.name} takes one value, not a list.")
         values = []
-        for item in items:
+        for item in [node] if items is None else items:
             try:
                 values.append(_scalar(loader, option, item))
                 option.value(values[-1])
             except (ValueError, yaml.YAMLError):
                 shown = f"'{item.value}'" if isinstance(item, yaml.ScalarNode) else "a list or mapping"
-                raise UsageError(
-                    f"{path}:{item.start_mark.line + 1}: {name} needs {option.what}, not {shown}."
-                ) from None
-        given[name] = option.value(values if isinstance(value_node, yaml.SequenceNode) else values[0])
-    return given
+                raise UsageError(f"{self.where(item)}: {option.name} needs {option.what}, not {shown}.") from None
+        return option.value(values[0] if items is None else values)
+
+
+def _read_file(options: dict[str, Option], path: Path) -> dict[str, Any]:
+    """The values given in the file of `--config`."""
+    file = OptionFile.open(path, "--config")
+    if file.root is None:
+        return {}
+    return {name: file.value(options[name], node) for name, (_, node) in file.entries(file.root, options).items()}
 
 
 def _scalar(loader: "yaml.SafeLoader", option: Option, node: "yaml.Node") -> object:
@@ -281,10 +330,10 @@ def _fits(option: Option, text: str) -> bool:
     return True
 
 
-def _nearest(name: str, known: list[str], prefix: str = "") -> str:
+def _nearest(name: str, known: list[str], prefix: str = "", otherwise: str = "see --help.") -> str:
     """How a sentence about an unknown name ends: with the nearest known one."""
     close = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
-    return f"did you mean {prefix}{close[0]}?" if close else "see --help."
+    return f"did you mean {prefix}{close[0]}?" if close else otherwise
 
 
 def help_text(options: dict[str, Option], description: str, epilog: str = "") -> str:
@@ -332,6 +381,23 @@ def _describe(option: Option) -> str:
     else:
         default = str(option.default)
     return f"{option.help.removesuffix('.')} (default: {default})."
+
+
+def changes_on_resume(saved: Any, given: Any, changeable: Collection[str]) -> dict[str, Any]:
+    """What a run that is gone on with is to have otherwise than in the configuration that it was saved with.
+
+    What has its default in `given` counts as not given. Raises UsageError where something else was given than the saved
+    configuration has, and it is not among the `changeable` options.
+    """
+    default = type(given)()
+    changes = {name: value for name, value in vars(given).items() if value != getattr(default, name)}
+    for name, value in changes.items():
+        if name not in changeable and value != getattr(saved, name):
+            raise UsageError(
+                f"--resume goes on with the run's own configuration, in which {name} is {getattr(saved, name)}; "
+                f"leave out --{name}, or start a new run"
+            )
+    return changes
 
 
 def as_dict(config: Any) -> dict[str, Any]:

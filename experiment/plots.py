@@ -16,7 +16,8 @@
 
 Training curves are drawn faint as they were logged and, on top, smoothed; held-out figures as points. Labels stand
 beside what they name instead of in a legend. The colours are Okabe and Ito's, which colour-blind readers tell apart.
-Files are written whole or not at all. Labels are meant to be English: matplotlib's own font has no Hangul.
+Files are written whole or not at all. Labels are meant to be English: matplotlib's own font has no Hangul. Plots of one
+task, which live with it, are drawn on the pages of `experiment.figures` in the same style, with whatever font a name needs.
 """
 
 import itertools
@@ -37,22 +38,22 @@ if TYPE_CHECKING:
 Curves = Mapping[str, tuple[Sequence[int], Sequence[float]]]
 """Steps and values by metric name, as `MetricHistory.curves` gives them."""
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK, _MUTED, _GRID = "#222222", "#6B6B6B", "#E6E6E6"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+INK, MUTED, GRID = "#222222", "#6B6B6B", "#E6E6E6"
 _PANEL_INCHES = (6.4, 3.6)
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.edgecolor": "#BBBBBB",
-    "axes.labelcolor": _MUTED,
+    "axes.labelcolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "xtick.direction": "out",
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": _GRID,
+    "grid.color": GRID,
     "grid.linewidth": 0.8,
     "figure.constrained_layout.w_pad": 0.15,
     "figure.constrained_layout.h_pad": 0.12,
@@ -108,7 +109,7 @@ def plot_curves(
 
     columns = min(2, len(shown))
     rows = math.ceil(len(shown) / columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes, panel in zip(grid.flat, shown, strict=False):
@@ -116,10 +117,10 @@ def plot_curves(
             axes.set_xlabel(x_label or x)
             axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
             for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         for axes in grid.flat[len(shown) :]:
             axes.set_visible(False)
-        _save(figure, path)
+        save_png(figure, path)
     return True
 
 
@@ -153,17 +154,17 @@ def plot_histogram(
         edges = np.arange(low, high + 2) - 0.5  # whole numbers: a bar each
     else:
         edges = np.linspace(low, high if high > low else low + 1, bins + 1)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=_PANEL_INCHES, layout="constrained")
         axes = figure.subplots()
-        axes.hist(np.minimum(finite, edges[-1]), bins=edges.tolist(), color=_COLOURS[0], alpha=0.85, rwidth=0.92)
+        axes.hist(np.minimum(finite, edges[-1]), bins=edges.tolist(), color=COLOURS[0], alpha=0.85, rwidth=0.92)
         axes.grid(axis="x", visible=False)
         axes.margins(y=0.12)
         for reference in [
-            Reference(float(np.median(finite)), f"median {_short(float(np.median(finite)))}"),
+            Reference(float(np.median(finite)), f"median {short(float(np.median(finite)))}"),
             *references,
         ]:
-            axes.axvline(reference.value, color=_INK, linewidth=1, linestyle=(0, (4, 3)))
+            axes.axvline(reference.value, color=INK, linewidth=1, linestyle=(0, (4, 3)))
             axes.annotate(
                 reference.label,
                 (reference.value, 1),
@@ -172,14 +173,14 @@ def plot_histogram(
                 textcoords="offset points",
                 va="top",
                 fontsize=9,
-                color=_INK,
+                color=INK,
             )
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK, pad=10)
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=10)
         axes.set_xlabel(f"{x_label} (last bar: and more)" if cut else x_label)
         axes.set_ylabel(y_label)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-        _save(figure, path)
+            axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        save_png(figure, path)
     return True
 
 
@@ -209,7 +210,7 @@ def _draw_panel(axes: "Axes", panel: Panel, curves: Curves, x: str) -> None:
     labels: list[tuple[float, str, str]] = []
     extent: list[float] = []
     lines = [line for line in panel.curves if _points(curves, line.metric)[0].size]
-    for line, colour in zip(lines, itertools.cycle(_COLOURS), strict=False):
+    for line, colour in zip(lines, itertools.cycle(COLOURS), strict=False):
         steps, values = _points(curves, line.metric)
         places, values = _places(curves, x, steps), values * panel.scale
         course = values
@@ -228,14 +229,14 @@ def _draw_panel(axes: "Axes", panel: Panel, curves: Curves, x: str) -> None:
         labels.append((float(course[-1]), line.label, colour))
     for reference in panel.references:
         value = reference.value * panel.scale
-        axes.axhline(value, color=_MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
+        axes.axhline(value, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
         extent.append(value)
-        labels.append((value, reference.label, _MUTED))
+        labels.append((value, reference.label, MUTED))
     low, high = min(extent), max(extent)
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - margin, high + margin)
     axes.margins(x=0.02)
-    axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", color=_INK, pad=10)
+    axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=10)
     axes.set_ylabel(panel.y_label)
     _label_ends(axes, labels)
 
@@ -280,7 +281,7 @@ def _places(curves: Curves, x: str, steps: np.ndarray) -> np.ndarray:
     return np.interp(steps, known_steps, known_values) if known_steps.size else steps
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """A tick label: 1500000 as 1.5M."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
@@ -288,7 +289,8 @@ def _short(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def save_png(figure: "Figure", path: Path) -> None:
+    """Write the figure whole or not at all; 160 dots an inch, which the report shows as a browser's 96."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=160)

@@ -7,7 +7,8 @@
           tokenizer/  checkpoints/  model/  plots/
         latest -> 2026-03-01_09-30-00
 
-A run without the file `finished` is one that can be gone on with (`--resume auto`), as soon as it has a checkpoint.
+A run without the file `finished` is one that can be gone on with (`--resume auto`), as soon as it has a checkpoint, or
+a plan (`grid.json`) of the runs that it consists of. Those lie in its folder `runs` and are run directories, too.
 
 Every file is written whole or not at all: into a temporary file of the same folder, which then replaces the target in
 one step. A reader, or a run killed in the middle, never sees half a file.
@@ -31,6 +32,8 @@ from experiment.errors import UsageError
 
 LATEST = "latest"
 FINISHED = "finished"
+PLAN = "grid.json"
+"""Of a run that consists of runs: which ones."""
 
 
 @contextmanager
@@ -104,7 +107,7 @@ class RunDirectory:
 
     @classmethod
     def find_resumable(cls, output_dir: Path, kind: str = "pretrain") -> "RunDirectory":
-        """The run that `--resume auto` goes on with: unfinished, with a checkpoint, the one saved last.
+        """The run that `--resume auto` goes on with: unfinished, with a checkpoint or a plan, the one saved last.
 
         Raises UsageError when there is none.
         """
@@ -112,11 +115,12 @@ class RunDirectory:
         found = []
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.is_dir() and not path.is_symlink() and not (run := cls(path)).finished:
-                checkpoint = run.newest_checkpoint()
-                if checkpoint:
-                    found.append((checkpoint.stat().st_mtime_ns, path.name, run))
+                saved = [run.newest_checkpoint() or run.path / PLAN, *run.runs.glob(f"*/{FINISHED}")]
+                times = [file.stat().st_mtime_ns for file in saved if file.exists()]
+                if times:
+                    found.append((max(times), path.name, run))
         if not found:
-            raise UsageError(f"--resume auto: {folder} has no unfinished run with a checkpoint.")
+            raise UsageError(f"--resume auto: {folder} has no unfinished run to go on with.")
         return max(found, key=lambda entry: entry[:2])[2]
 
     @property
@@ -142,6 +146,11 @@ class RunDirectory:
     @property
     def plots(self) -> Path:
         return self.path / "plots"
+
+    @property
+    def runs(self) -> Path:
+        """Where the runs lie that this one consists of."""
+        return self.path / "runs"
 
     @property
     def history(self) -> Path:
@@ -182,13 +191,15 @@ class RunDirectory:
         except ValueError as error:
             raise UsageError(f"{path} is not valid JSON: {error}.") from error
 
-    def mark_finished(self) -> None:
-        """Mark the run as finished and point `latest` at it.
+    def mark_finished(self, *, latest: bool = True) -> None:
+        """Mark the run as finished and point `latest` at it, unless it is a part of another one.
 
         `latest` is a relative symbolic link, so that the whole of `output_dir` can be moved; where the file system has
         none, a text file with the run's name. It is replaced in one step, so it always points at a finished run.
         """
         self.write_text(FINISHED, time.strftime("%Y-%m-%dT%H:%M:%S%z\n"))
+        if not latest:
+            return
         link = self.path.parent / LATEST
         temporary = link.with_name(f".{LATEST}-{secrets.token_hex(4)}")
         try:

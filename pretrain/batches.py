@@ -10,7 +10,6 @@ fetched ahead. How windows become a stream is `pretrain.stream`'s.
 """
 
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bert_core.packing import Packed, pack
+from bert_core.packing import Packed, balanced_groups, pack
 from pretrain.masking import Masker
 from pretrain.pairs import Example, PairBuilder
 
@@ -106,7 +105,8 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
         bounds = (self.pairs.examples * n // self.windows_an_epoch for n in (number, number + 1))
         examples = [(index, self.pairs.example(epoch, index)) for index in range(*bounds)]
         examples.sort(key=lambda item: len(item[1].ids))
-        groups = _cut(examples, self.batches_a_window)
+        lengths = [len(example.ids) for _, example in examples]
+        groups = [examples[group] for group in balanced_groups(lengths, self.batches_a_window)]
         order = np.random.default_rng((self.seed, window, 2)).permutation(len(groups))
         return [self._batch(epoch, groups[group]) for group in order]
 
@@ -126,13 +126,3 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
             next_sentence=torch.tensor([example.label for _, example in group]),
             documents=tuple(sorted({document for _, example in group for document in example.documents})),
         )
-
-
-def _cut(examples: list[tuple[int, Example]], count: int) -> list[list[tuple[int, Example]]]:
-    """`count` consecutive groups, none empty, of about equally many tokens."""
-    ends = np.cumsum([len(example.ids) for _, example in examples])
-    cuts = np.searchsorted(ends, ends[-1] * np.arange(1, count) / count) + 1
-    room = np.arange(1, count)  # at least one example before each cut, and one after
-    cuts = np.clip(np.maximum.accumulate(cuts - room), 0, len(examples) - count) + room
-    edges = [0, *cuts.tolist(), len(examples)]
-    return [examples[low:high] for low, high in pairwise(edges)]

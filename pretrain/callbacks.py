@@ -1,11 +1,9 @@
-"""What happens around a training step: the budget, the curves, the watch over the loss, evaluation, and stopping by hand."""
+"""What happens around a training step: the budget, the curves, the watch over the loss, evaluation, and checkpoints."""
 
-import signal
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,17 +11,10 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from experiment.training import NotFiniteError, log, stepped
 from pretrain.batches import PreTrainingBatch
 from pretrain.module import PreTrainingModule, Sums
 from pretrain.stream import StreamModule
-
-
-class NotFiniteError(Exception):
-    """The loss or the gradient became infinite or not a number; `str(error)` is one sentence for the user."""
-
-
-class InterruptedRun(Exception):
-    """The run was stopped by hand or by the system; its last state is saved. `str(error)` is one sentence for the user."""
 
 
 class Budget(pl.Callback):
@@ -215,42 +206,6 @@ class HeldOut(pl.Callback):
         self._done = state_dict["done"]
 
 
-class StopByHand(pl.Callback):
-    """On Ctrl-C or SIGTERM finishes the step, saves a checkpoint, and ends the run; a second Ctrl-C ends it at once."""
-
-    def __init__(self, checkpoints: Path) -> None:
-        self.checkpoints = checkpoints
-        self._signal: int | None = None
-        self._old: dict[int, Any] = {}
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._old[number] = signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
-        signal.signal(number, self._old[number] or signal.SIG_DFL)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if not stepped(trainer, batch_idx):
-            return
-        asked = self._signal is not None
-        if trainer.world_size > 1:
-            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
-            trainer.save_checkpoint(self.checkpoints / f"step={trainer.global_step}.ckpt")
-            raise InterruptedRun(
-                f"stopped at step {trainer.global_step:,}; everything is saved, go on with: python run.py --resume "
-                f"{self.checkpoints.parent}"
-            )
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-
 class Checkpoints(ModelCheckpoint):
     """Saves at intervals of time and keeps the last two; never between the passes of one optimizer step, whose gradients
     a checkpoint does not hold."""
@@ -270,15 +225,3 @@ class Checkpoints(ModelCheckpoint):
     ) -> None:
         if stepped(trainer, batch_idx):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-
-
-def stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
-    """Whether the optimizer took its step with this batch, rather than only adding up gradients."""
-    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-
-
-def log(trainer: pl.Trainer, metrics: dict[str, float]) -> None:
-    """Appends a point to each curve, at the present step; on the first device only."""
-    if trainer.is_global_zero:
-        for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=trainer.global_step)

@@ -3,130 +3,125 @@
 A field that is None is filled by the preset (`resolved`). Imports nothing heavy, so that `--help` answers at once.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-
-def _option(default: Any, group: str, metavar: str | None = None) -> Any:
-    metadata = {"group": group} | ({"metavar": metavar} if metavar else {})
-    if default == []:
-        return field(default_factory=list, metadata=metadata)
-    return field(default=default, metadata=metadata)
+from experiment.options import option
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
     """A whole run; the docstring under each field is its help text."""
 
-    corpus: list[Path] = _option([], "Data", "PATH")
+    corpus: list[Path] = option([], "Data", "PATH")
     """Files and folders of raw text: petitions (JSON lines), namuwikitext, plain text; .gz, .xz and .zip, too. Without
     it the run uses the built-in sample."""
-    vocab_size: int | None = _option(None, "Data")
+    vocab_size: int | None = option(None, "Data")
     """Tokens of the WordPiece vocabulary that is trained on the corpus; by preset."""
-    tokenizer: Path | None = _option(None, "Data", "DIR")
+    tokenizer: Path | None = option(None, "Data", "DIR")
     """Folder with a tokenizer to use instead of training one."""
-    tokenizer_sample_mb: int = _option(1000, "Data")
+    tokenizer_sample_mb: int = option(1000, "Data")
     """Text that the tokenizer is trained on at the most, drawn evenly over the corpus, in MB of UTF-8."""
-    heldout_documents: int | None = _option(None, "Data")
+    heldout_documents: int | None = option(None, "Data")
     """Documents kept for evaluation, chosen by their content; 1 % of the corpus (2 to 1,000) when left out."""
-    cache_dir: Path | None = _option(None, "Data", "DIR")
+    cache_dir: Path | None = option(None, "Data", "DIR")
     """Where indices, unpacked files and tokens are kept; OUTPUT_DIR/cache when left out."""
-    token_cache: bool = _option(False, "Data")
+    token_cache: bool = option(False, "Data")
     """Tokenise the corpus once, before training, for devices that would wait for their data."""
-    workers: int | None = _option(None, "Data")
+    workers: int | None = option(None, "Data")
     """Processes a device that build batches; 0 builds in the training process; by cores when left out."""
 
-    keep_urls: bool = _option(False, "Cleaning")
+    keep_urls: bool = option(False, "Cleaning")
     """Keep web addresses."""
-    keep_repeats: bool = _option(False, "Cleaning")
+    keep_repeats: bool = option(False, "Cleaning")
     """Keep runs of one character (ㅋㅋㅋㅋ) instead of shortening them to two."""
-    keep_placeholders: bool = _option(False, "Cleaning")
+    keep_placeholders: bool = option(False, "Cleaning")
     """Keep the marks that stand for removed names (OOO)."""
-    keep_notices: bool = _option(False, "Cleaning")
+    keep_notices: bool = option(False, "Cleaning")
     """Keep the petition board's notices ([본 게시물의 일부 내용이 …])."""
-    keep_all_characters: bool = _option(False, "Cleaning")
+    keep_all_characters: bool = option(False, "Cleaning")
     """Keep characters outside Hangul, Latin, digits, punctuation, emoji and Hanja."""
-    keep_hanja: bool = _option(True, "Cleaning")
+    keep_hanja: bool = option(True, "Cleaning")
     """Keep Hanja."""
-    min_chars: int = _option(10, "Cleaning")
+    min_chars: int = option(10, "Cleaning")
     """Shorter sentences are dropped, in characters."""
 
-    preset: Literal["tiny", "mini", "small", "medium", "base", "large"] = _option("tiny", "Network")
+    preset: Literal["tiny", "mini", "small", "medium", "base", "large"] = option("tiny", "Network")
     """Google's BERT sizes, with a recipe for each."""
-    max_length: int | None = _option(None, "Network")
+    max_length: int | None = option(None, "Network")
     """Tokens of a sequence at the most, [CLS] and [SEP] included; by preset."""
-    short_length: int | None = _option(None, "Network")
+    short_length: int | None = option(None, "Network")
     """Train on sequences of this length first, as Google did for 512: cheaper where attention is a large part of a step."""
-    short_share: float = _option(0.9, "Network")
+    short_share: float = option(0.9, "Network")
     """Share of the run before --max_length takes over; with --short_length only."""
-    dropout: float = _option(0.0, "Network")
+    dropout: float = option(0.0, "Network")
     """Rate on hidden states and attention probabilities. Worth its time only where a text is seen many times."""
-    initializer_range: float | None = _option(None, "Network")
+    initializer_range: float | None = option(None, "Network")
     """Standard deviation of the initial weights; by preset."""
-    init_from: Path | None = _option(None, "Network", "DIR")
+    init_from: Path | None = option(None, "Network", "DIR")
     """Folder of a BERT to go on from (ours or anyone's), with its tokenizer and size."""
 
-    mask_rate: float = _option(0.15, "Objective")
+    mask_rate: float = option(0.15, "Objective")
     """Share of the tokens that MLM hides."""
-    mask_unit: Literal["token", "word", "span"] = _option("token", "Objective")
+    mask_unit: Literal["token", "word", "span"] = option("token", "Objective")
     """What MLM hides as one: tokens, whole words, or spans of words (SpanBERT)."""
-    second_objective: Literal["nsp", "sop", "none"] = _option("nsp", "Objective")
+    second_objective: Literal["nsp", "sop", "none"] = option("nsp", "Objective")
     """Next-sentence prediction, sentence-order prediction (ALBERT), or MLM alone on full segments (RoBERTa)."""
-    segments: Literal["filled", "sentences"] = _option("filled", "Objective")
+    segments: Literal["filled", "sentences"] = option("filled", "Objective")
     """Segments of consecutive sentences up to the length, or of one sentence each."""
-    truncation: Literal["longest_first", "second_first"] = _option("longest_first", "Objective")
+    truncation: Literal["longest_first", "second_first"] = option("longest_first", "Objective")
     """Which segment gives way when both are too long together."""
-    short_rate: float = _option(0.1, "Objective")
+    short_rate: float = option(0.1, "Objective")
     """Share of filled pairs that aim at a random shorter length."""
 
-    max_steps: int | None = _option(None, "Training")
+    max_steps: int | None = option(None, "Training")
     """Optimizer steps; the learning rate falls to 0 at the last."""
-    max_minutes: float | None = _option(None, "Training", "M")
+    max_minutes: float | None = option(None, "Training", "M")
     """Minutes of training, evaluation on held-out text included; the learning rate falls to 0 at the end. 20 when neither
     is given, 1 on the built-in sample."""
-    batch_tokens: int | None = _option(None, "Training")
+    batch_tokens: int | None = option(None, "Training")
     """Real tokens a device and forward pass; by preset."""
-    accumulate: int = _option(1, "Training")
+    accumulate: int = option(1, "Training")
     """Forward passes an optimizer step."""
-    learning_rate: float | None = _option(None, "Training")
+    learning_rate: float | None = option(None, "Training")
     """Highest learning rate; by preset."""
-    warmup: float = _option(0.06, "Training")
+    warmup: float = option(0.06, "Training")
     """Share of the run in which the learning rate rises."""
-    weight_decay: float = _option(0.01, "Training")
+    weight_decay: float = option(0.01, "Training")
     """AdamW's, on weight matrices and embeddings only."""
-    clip: float = _option(1.0, "Training")
+    clip: float = option(1.0, "Training")
     """Longest gradient; a longer one is shortened to it."""
-    seed: int = _option(0, "Training")
+    seed: int = option(0, "Training")
     """Of weights, shuffling, pairs and masks."""
 
-    accelerator: str = _option("auto", "Device")
+    accelerator: str = option("auto", "Device")
     """As in PyTorch Lightning: auto, cpu, gpu, mps."""
-    devices: int | None = _option(None, "Device")
+    devices: int | None = option(None, "Device")
     """How many of this machine; all GPUs, or one CPU process, when left out."""
-    num_nodes: int = _option(1, "Device")
+    num_nodes: int = option(1, "Device")
     """Machines."""
-    strategy: str = _option("auto", "Device")
+    strategy: str = option("auto", "Device")
     """As in PyTorch Lightning: auto, ddp, fsdp."""
-    precision: Literal["auto", "32", "bf16", "16"] = _option("auto", "Device")
+    precision: Literal["auto", "32", "bf16", "16"] = option("auto", "Device")
     """auto: bf16 where the device computes in it, else 32."""
-    compile: bool = _option(False, "Device")
+    compile: bool = option(False, "Device")
     """torch.compile the network."""
 
-    output_dir: Path = _option(Path("runs"), "Run", "DIR")
+    output_dir: Path = option(Path("runs"), "Run", "DIR")
     """Holds the run directories (pretrain/NAME) and the tracking store."""
-    name: str | None = _option(None, "Run")
+    name: str | None = option(None, "Run")
     """Of the run directory and the MLflow run; date and time when left out."""
-    resume: str | None = _option(None, "Run", "auto|DIR")
+    resume: str | None = option(None, "Run", "auto|DIR")
     """Go on with an unfinished run: the newest (auto) or this one. Its configuration holds; budget, devices and tracking
     may be changed."""
-    evaluations: int = _option(10, "Run")
+    evaluations: int = option(10, "Run")
     """How often held-out text is evaluated, evenly over the run."""
-    checkpoint_minutes: float = _option(10.0, "Run", "M")
+    checkpoint_minutes: float = option(10.0, "Run", "M")
     """Minutes between checkpoints; the last two are kept."""
-    log_every: int = _option(10, "Run")
+    log_every: int = option(10, "Run")
     """Optimizer steps between two points of the curves."""
-    tracking_uri: str | None = _option(None, "Run", "URI")
+    tracking_uri: str | None = option(None, "Run", "URI")
     """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bert_core.model import BertForPreTraining
+from experiment.training import warmup_then_linear
 from pretrain.batches import PreTrainingBatch
 
 
@@ -126,11 +127,8 @@ class PreTrainingModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def learning_rate_share(self, step: int) -> float:
-        """Share of the highest learning rate after `step` steps: up in a line over the warm-up, down in a line to 0."""
-        done = self.progress(step)
-        if done < self.warmup:
-            return done / self.warmup
-        return max(0.0, 1 - done) / (1 - self.warmup)
+        """Share of the highest learning rate after `step` steps."""
+        return warmup_then_linear(self.progress(step), self.warmup)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         random = {"cpu": torch.get_rng_state()}

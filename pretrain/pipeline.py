@@ -5,10 +5,7 @@
 The order is that of the screen: what is read here from top to bottom is what a user sees from top to bottom.
 """
 
-import logging
-import os
 import shutil
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,16 +21,18 @@ from experiment.console import quantity
 from experiment.environment import agree, describe_environment, process_rank
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
+from experiment.machine import Machine, choose_machine
 from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.tracking import Tracking, open_tracking
+from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
-from pretrain.callbacks import Budget, Checkpoints, HeldOut, InterruptedRun, NotFiniteError, StopByHand, Watch
+from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
 from pretrain.config import PretrainConfig
 from pretrain.initial import prepare_network
 from pretrain.module import PreTrainingModule
 from pretrain.results import shape_of, show_results, show_start, write_results
-from pretrain.start import KIND, Machine, Run, choose_machine, open_run
+from pretrain.start import KIND, Run, loader_processes, open_run
 from pretrain.stream import StreamModule
 from pretrain.text import Text, Unigram, held_out_batches, prepare_text, unigram_guess, window_builder
 
@@ -51,7 +50,7 @@ def pretrain(config: PretrainConfig) -> Path:
         UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
         NotFiniteError, InterruptedRun: the training ended early; the last good checkpoint is kept.
     """
-    _quiet_libraries()
+    quiet_libraries()
     run = open_run(config)
     try:
         material = _prepare(run)
@@ -94,7 +93,7 @@ def _prepare(run: Run) -> Material:
         held_out=held_out,
         unigram=unigram_guess(text.frequencies, held_out),
         network=_network(config, text),
-        machine=choose_machine(config),
+        machine=choose_machine(config.accelerator, config.precision),
     )
 
 
@@ -209,7 +208,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
     stream = StreamModule(
         [*material.short, builder],
         lambda batches: int(bool(material.short) and budget.share(batches / config.accumulate) >= config.short_share),
-        workers=machine.workers,
+        workers=loader_processes(config),
         pin_memory=machine.device.type == "cuda",
     )
     watch = Watch(
@@ -236,7 +235,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
             watch,
             evaluation,
             TrainingProgress(run.console, lambda trainer: _status(trainer, budget, watch, evaluation)),
-            StopByHand(run.directory.checkpoints),
+            StopByHand(lambda trainer: _save_and_tell(trainer, run.directory.checkpoints)),
             Checkpoints(run.directory.checkpoints, config.checkpoint_minutes),
         ],
         enable_progress_bar=False,
@@ -259,6 +258,15 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
     }
 
 
+def _save_and_tell(trainer: pl.Trainer, checkpoints: Path) -> str:
+    """What a run that is stopped by hand leaves, and the sentence about it."""
+    trainer.save_checkpoint(checkpoints / f"step={trainer.global_step}.ckpt")
+    return (
+        f"stopped at step {trainer.global_step:,}; everything is saved, go on with: python run.py --resume "
+        f"{checkpoints.parent}"
+    )
+
+
 def _status(trainer: pl.Trainer, budget: Budget, watch: Watch, evaluation: HeldOut) -> ProgressStatus:
     """The live line."""
     latest = watch.latest | evaluation.latest
@@ -278,12 +286,3 @@ def _status(trainer: pl.Trainer, budget: Budget, watch: Watch, evaluation: HeldO
 
 def _step_of(checkpoint: Path) -> int:
     return int(checkpoint.stem.partition("=")[2])
-
-
-def _quiet_libraries() -> None:
-    """What libraries say to developers hides what the run says to its user."""
-    for name in ("pytorch_lightning", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -4,15 +4,18 @@ from typing import Any
 
 import torch
 
+from bert_core.attention import choose_path
 from bert_core.model import BertForPreTraining
 from data.tokenizer import WordPiece
 from experiment.console import Console, duration, quantity
 from experiment.history import read_curves
+from experiment.machine import Machine
 from experiment.plots import Line, Panel, Reference, plot_curves, plot_histogram
 from experiment.report import Example, Paragraph, Picture, Section, Table, write_report
 from experiment.tracking import Tracking
 from pretrain.batches import PreTrainingBatch, WindowBuilder
-from pretrain.start import Machine, Run
+from pretrain.config import PretrainConfig
+from pretrain.start import Run, loader_processes
 from pretrain.text import Text, Unigram
 
 EXAMPLES = 3
@@ -65,6 +68,8 @@ def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, mac
     length = f"{config.max_steps:,} steps" if config.max_steps else f"{config.max_minutes:g} minutes"
     if config.short_length:
         length += f", the first {config.short_share:.0%} on sequences up to {config.short_length} tokens"
+    attention = choose_path(machine.device, machine.dtype, shape.attention_probs_dropout_prob)
+    workers = loader_processes(config)
     return [
         (
             "network",
@@ -80,8 +85,8 @@ def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, mac
         ("length", length),
         (
             "device",
-            f"{machine.device.type}, {machine.precision}, {machine.attention(shape.attention_probs_dropout_prob)} attention, "
-            f"{machine.workers} loader {'process' if machine.workers == 1 else 'processes'}; "
+            f"{machine.device.type}, {machine.precision}, {attention} attention, "
+            f"{workers} loader {'process' if workers == 1 else 'processes'}; "
             f"{machine.matmul_rate / 1e9:,.0f} GFLOP/s in a plain matrix product",
         ),
         ("run", str(run.directory.path)),
@@ -259,6 +264,13 @@ def show_results(run: Run, unigram: Unigram, metrics: dict[str, Any], tracking: 
     _show_next(console, run, tracking)
 
 
+def _fine_tuning(run: Run) -> str:
+    """The command that goes on from this run; without arguments it finds the run by itself."""
+    if run.config.output_dir == PretrainConfig().output_dir and not run.config.corpus:
+        return "python run_finetune.py --task re"
+    return f"python run_finetune.py --task re --checkpoint {run.directory.path} --train_file FILE"
+
+
 def _show_next(console: Console, run: Run, tracking: Tracking | None) -> None:
     directory = run.directory
     console.heading("Where it lies")
@@ -271,6 +283,7 @@ def _show_next(console: Console, run: Run, tracking: Tracking | None) -> None:
     )
     console.heading("Next")
     rows = [("browse the runs", tracking.ui_command)] if tracking else []
+    rows.append(("fine-tune it", _fine_tuning(run)))
     if run.config.corpus:
         rows.append(("go on from it", f"python run.py --init_from {directory.model} --corpus MORE_TEXT"))
     else:

@@ -1,4 +1,4 @@
-"""How a run begins: its directory, new or resumed, and the machine that it runs on."""
+"""How a run begins: its directory, new or resumed."""
 
 import zipfile
 from dataclasses import dataclass, replace
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import torch
 
-from bert_core.attention import AttentionPath, choose_path
 from experiment.console import Console
-from experiment.environment import agree, cpu_cores, matmul_rate, process_rank, supports_bf16
+from experiment.environment import agree, cpu_cores, process_rank
 from experiment.errors import UsageError
-from experiment.options import parse, write_yaml
+from experiment.options import changes_on_resume, parse, write_yaml
 from experiment.run_directory import RunDirectory
 from pretrain.config import CHANGEABLE, PretrainConfig
 
@@ -27,36 +26,6 @@ class Run:
     console: Console
     checkpoint: Path | None
     """To go on from; None for a new run."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a run computes."""
-
-    device: torch.device
-    precision: str
-    """In Lightning's words: 32-true, bf16-mixed, 16-mixed."""
-    matmul_rate: float
-    """FLOP/s of a plain matrix product on one device in this precision, measured at the start."""
-    workers: int
-    """Loader processes a device."""
-
-    def attention(self, dropout: float) -> AttentionPath:
-        """The path that attention takes in training."""
-        return choose_path(self.device, _DTYPES[self.precision], dropout)
-
-
-_DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-
-
-def choose_machine(config: PretrainConfig) -> Machine:
-    """The device, precision and loader processes of a run.
-
-    Raises:
-        UsageError: the accelerator is not there, or not known.
-    """
-    device, precision = _device(config)
-    return Machine(device, precision, matmul_rate(device, _DTYPES[precision]), _workers(config))
 
 
 def open_run(config: PretrainConfig) -> Run:
@@ -92,14 +61,7 @@ def open_run(config: PretrainConfig) -> Run:
 
 def _merge(saved: PretrainConfig, given: PretrainConfig) -> PretrainConfig:
     """The configuration of the run that is resumed, with what was given anew."""
-    default = PretrainConfig()
-    changes = {name: value for name, value in vars(given).items() if value != getattr(default, name)}
-    for name, value in changes.items():
-        if name not in CHANGEABLE and value != getattr(saved, name):
-            raise UsageError(
-                f"--resume goes on with the run's own configuration, in which {name} is {getattr(saved, name)}; "
-                f"leave out --{name}, or start a new run"
-            )
+    changes = changes_on_resume(saved, given, CHANGEABLE)
     if "max_steps" in changes or "max_minutes" in changes:
         changes = {"max_steps": None, "max_minutes": None} | changes
     return replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
@@ -115,26 +77,7 @@ def _whole_checkpoint(directory: RunDirectory, console: Console) -> Path:
     raise UsageError(f"{directory.path} has no checkpoint to go on from; start a new run")
 
 
-def _device(config: PretrainConfig) -> tuple[torch.device, str]:
-    """The kind of device that Lightning will take, and the precision in its words."""
-    name = config.accelerator
-    if name in ("auto", "gpu"):
-        gpu = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
-        if gpu is None and name == "gpu":
-            raise UsageError(
-                "--accelerator gpu: this machine shows no GPU to PyTorch; leave it out to train on the CPU"
-            )
-        name = gpu or "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"--accelerator {name} is not known; choose auto, cpu, gpu, cuda or mps") from None
-    if config.precision == "auto":
-        return device, "bf16-mixed" if supports_bf16(device) else "32-true"
-    return device, {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[config.precision]
-
-
-def _workers(config: PretrainConfig) -> int:
+def loader_processes(config: PretrainConfig) -> int:
     """Loader processes a device: what training leaves of the cores, eight at the most."""
     if config.workers is not None:
         return config.workers

@@ -16,7 +16,7 @@ The tables cover the sample's vocabulary, not the language.
 
 from functools import lru_cache
 
-from data.sample.josa import final_consonant
+from data.josa import final_consonant
 
 
 def _words(table: str) -> frozenset[str]:

@@ -1,22 +1,24 @@
-"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best.
+"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best, and relations in KLUE-RE's.
 
-    write_sample(Path("cache/sample"))  ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
+    write_sample(Path("cache/sample"))     ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
+    write_relations(Path("cache/sample"))  ->  (cache/sample/klue-re_sample_train.json, cache/sample/klue-re_sample_dev.json)
 
 `petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
 namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
-`data.sample.lexicon`, the sentences from `data.sample.petitions` and `data.sample.pages`. The sample shows that everything works; what a model
-learns from it is its few hundred sentence patterns, not Korean.
+`data.sample.lexicon`, the sentences from `data.sample.petitions`, `data.sample.pages` and `data.sample.relations`. The sample shows that everything
+works; what a model learns from it is its few hundred sentence patterns, not Korean.
 """
 
 import json
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from data.sample.lexicon import Lexicon, build_lexicon
 from data.sample.pages import subjects, write_page
 from data.sample.petitions import write_petition
+from data.sample.relations import Row, compose_relations
 
 
 def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed: int = 0) -> list[Path]:
@@ -36,6 +38,23 @@ def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed
         _write(directory / "petitions_sample", _petitions(lexicon, petitions, seed)),
         _write(directory / "namuwiki_sample.txt", articles),
     ]
+
+
+def write_relations(directory: Path, train: int = 2000, dev: int = 400, seed: int = 0) -> tuple[Path, Path]:
+    """Write `train` and `dev` relations into `directory` and return their files; the same arguments give the same bytes everywhere.
+
+    Both have KLUE-RE's layout, a JSON list with one relation a line, and all of its 30 labels; no sentence is in both. They are written
+    as `write_sample` writes its files. Raises ValueError for fewer relations than can hold every label.
+    """
+    rows = compose_relations(train, dev, seed)
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = directory / "klue-re_sample_train.json", directory / "klue-re_sample_dev.json"
+    return _write(paths[0], _json_list(rows[0])), _write(paths[1], _json_list(rows[1]))
+
+
+def _json_list(rows: Sequence[Row]) -> Iterator[str]:
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    yield "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def _petitions(lexicon: Lexicon, count: int, seed: int) -> Iterator[str]:

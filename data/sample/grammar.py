@@ -15,15 +15,15 @@ A sentence frame has slots in braces, filled from the innermost outwards:
     {쓰다+평서}      a clause that stands in the frame itself; 평서, 과거, 요구 … take the ending of the document's register
 
 so that "{문제+는 것이} {현실-이다+평서}." gives "보도가 좁은 것이 현실입니다.". A star marks what has happened already (할인점이 들어섰습니다, not
-들어섭니다). Particles are written in both forms and agree at the end (`data.sample.josa`). The notation has no conditions and no loops.
+들어섭니다). Particles are written in both forms and agree at the end (`data.josa`). The notation has no conditions and no loops.
 """
 
 import random
 import re
 from collections.abc import Mapping, Sequence
 
+from data.josa import agree
 from data.sample.conjugation import conjugate
-from data.sample.josa import agree
 
 Register = Mapping[str, Sequence[str]]
 

@@ -20,7 +20,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import ClassVar
 
-from data.sample.josa import agree
+from data.josa import agree
 from data.sample.names import (
     BRAND_ENDS,
     BRANDS,

@@ -13,8 +13,8 @@ correctly throughout.
 import random
 from datetime import date, timedelta
 
+from data.josa import agree
 from data.sample.grammar import Composer, Register
-from data.sample.josa import agree
 from data.sample.lexicon import Lexicon, Place
 from data.sample.topics import topics
 

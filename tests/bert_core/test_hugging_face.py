@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import transformers
+from safetensors.torch import load_file
 
 from bert_core.config import BertConfig
 from bert_core.model import Bert, BertForPreTraining
@@ -116,6 +117,32 @@ def test_our_folder_comes_back_bit_for_bit(tmp_path):
     assert torch.equal(encoder.blocks[0].attention.qkv.weight, ours.bert.blocks[0].attention.qkv.weight)
     save_pretrained(ours, tmp_path, hidden_dropout_prob=0.2)
     assert from_pretrained(Bert, tmp_path).config.hidden_dropout_prob == 0.2
+
+
+def test_transformers_loads_an_encoder_alone_with_no_missing_or_unexpected_key(tmp_path):
+    ours = networks(SIZES[0])[0].bert
+    save_pretrained(ours, tmp_path, hidden_dropout_prob=0.3)
+    theirs, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert type(theirs) is transformers.BertModel and theirs.config.architectures == ["BertModel"]
+    assert theirs.config.hidden_dropout_prob == 0.3
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    assert load_file(tmp_path / "model.safetensors").keys() == theirs.state_dict().keys()
+    packed, padded = batch(SIZES[0]["vocab_size"])
+    with torch.no_grad():
+        expected, hidden = theirs.eval()(**padded), ours(packed)
+    close = dict(atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(hidden, expected.last_hidden_state[padded["attention_mask"].bool()], **close)
+    torch.testing.assert_close(ours.pool(hidden, packed), expected.pooler_output, **close)
+
+
+def test_an_encoder_alone_comes_back_bit_for_bit(tmp_path):
+    ours = networks(SIZES[0])[0].bert
+    save_pretrained(ours, tmp_path)
+    again = from_pretrained(Bert, tmp_path)
+    assert again.config == ours.config
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), again.parameters(), strict=True))
+    with pytest.raises(PretrainedError, match="of BertForPreTraining"):
+        from_pretrained(BertForPreTraining, tmp_path)
 
 
 @pytest.mark.parametrize("layout", ["safetensors", "shards", "bin", "bare names"])

@@ -179,3 +179,15 @@ def test_json_is_readable_and_valid(tmp_path: Path) -> None:
     run.write_text("broken.json", "{")
     with pytest.raises(UsageError, match=r"broken.json is not valid JSON"):
         run.read_json("broken.json")
+
+
+def test_a_run_of_runs_is_resumed_by_its_plan(tmp_path: Path) -> None:
+    runs, other = RunDirectory.create(tmp_path, name="runs"), RunDirectory.create(tmp_path, name="other")
+    plan = runs.write_json("grid.json", {})
+    os.utime(plan, (time.time() - 100,) * 2)
+    assert RunDirectory.find_resumable(tmp_path) == runs
+    checkpoint(other, age=50)
+    assert RunDirectory.find_resumable(tmp_path) == other
+    RunDirectory(runs.runs / "seed=0").mark_finished(latest=False)  # saved something since
+    assert RunDirectory.find_resumable(tmp_path) == runs
+    assert [path.name for path in runs.runs.iterdir()] == ["seed=0"]

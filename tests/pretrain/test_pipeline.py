@@ -17,7 +17,7 @@ from bert_core.pretrained import PretrainedError
 from data.errors import DataError
 from experiment.errors import UsageError
 from experiment.history import read_curves
-from pretrain.callbacks import InterruptedRun, NotFiniteError
+from experiment.training import InterruptedRun, NotFiniteError
 from pretrain.module import PreTrainingModule
 from pretrain.pipeline import pretrain
 

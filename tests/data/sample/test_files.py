@@ -59,7 +59,7 @@ def prose(petitions: list[dict], wiki: str) -> str:
 
 
 def closes(syllable: str) -> str:
-    """The final consonant by Unicode's decomposition, independently of `data.sample.josa`; '' for none."""
+    """The final consonant by Unicode's decomposition, independently of `data.josa`; '' for none."""
     last = unicodedata.normalize("NFD", syllable)[-1]
     return last if "\u11a8" <= last <= "\u11c2" else ""
 

@@ -34,7 +34,7 @@ _MARKERS = {
 }
 _MARKER = re.compile("|".join(re.escape(marker) for marker in _MARKERS))
 _CLOSING = "\"'”’》〉」』)]}"
-_NUMBER = re.compile(r"\d[\d,]*(\.\d+)?$")
+_NUMBER = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?$")
 _LATIN = re.compile(r"[A-Za-z]+$")
 
 

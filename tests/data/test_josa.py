@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.sample.josa import agree, final_consonant
+from data.josa import agree, final_consonant
 
 
 def closes(syllable: str) -> str:
-    """The final consonant by Unicode's own decomposition: independent of the arithmetic in `data.sample.josa`."""
+    """The final consonant by Unicode's own decomposition: independent of the arithmetic in `data.josa`."""
     last = unicodedata.normalize("NFD", syllable)[-1]
     return last if "\u11a8" <= last <= "\u11c2" else ""
 

@@ -1,0 +1,1 @@
+"""Fine-tuning of a pretrained BERT: one run, or a grid of them."""

@@ -1,0 +1,83 @@
+"""The LightningModule of fine-tuning: a loss, its optimizer, and nothing about tasks or files."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from bert_core.model import Bert
+from experiment.training import warmup_then_linear
+
+
+def parameter_groups(
+    network: nn.Module, encoder: Bert, *, learning_rate: float, layer_decay: float, weight_decay: float
+) -> list[dict[str, Any]]:
+    """The optimizer's groups: a learning rate for each layer; biases and LayerNorms do not decay.
+
+    The head and the pooler learn at `learning_rate`, the topmost of L blocks at `layer_decay` times that, the lowest at
+    `layer_decay`^L, the embeddings at `layer_decay`^(L + 1) (Howard & Ruder 2018; Clark et al. 2020).
+    """
+    blocks = len(encoder.blocks)
+    depth: dict[int, int] = {id(parameter): blocks + 1 for parameter in encoder.embeddings.parameters()}
+    for number, block in enumerate(encoder.blocks):
+        depth |= {id(parameter): blocks - number for parameter in block.parameters()}
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": learning_rate * layer_decay**below,
+            "weight_decay": weight_decay if is_matrix else 0.0,
+        }
+        for (below, is_matrix), parameters in groups.items()
+    ]
+
+
+class FineTuningModule(pl.LightningModule):
+    """A network that is trained as a whole.
+
+    Args:
+        network: the encoder with its head.
+        loss: of a batch, computed with the network; a scalar.
+        groups: the optimizer's (`parameter_groups`).
+        warmup: share of the run in which the learning rate rises.
+        clip: longest gradient.
+        fused: use the optimizer's fused kernel.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[[Any], Tensor],
+        groups: list[dict[str, Any]],
+        *,
+        warmup: float,
+        clip: float,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network, self.loss, self.groups = network, loss, groups
+        self.warmup, self.clip, self.fused = warmup, clip, fused
+        self.gradient_norm = torch.zeros(())
+        """Of the last optimizer step, before clipping."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return self.loss(batch)
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        self.gradient_norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the learning rate rises in a line, then falls to 0 in a line."""
+        optimizer = torch.optim.AdamW(self.groups, fused=self.fused)
+        steps = self.trainer.estimated_stepping_batches
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_then_linear((step + 0.5) / steps, self.warmup)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,160 @@
+"""What a command line asks for: a run, a grid of runs, or predictions."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from bert_core.pretrained import PretrainedError
+from data.errors import DataError
+from experiment.console import Console
+from experiment.environment import agree, process_rank
+from experiment.errors import UsageError
+from experiment.options import as_dict, changes_on_resume, parse, write_yaml
+from experiment.run_directory import RunDirectory
+from experiment.tracking import open_tracking
+from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
+from finetune.grid import SWEEP, parent_tag, run_grid
+from finetune.grid_plan import plan
+from finetune.relation.config import RelationConfig
+from finetune.relation.prediction import predict
+from finetune.relation.rows import read_rows
+from finetune.relation.run import KIND, run_relation
+from finetune.relation.together import grid_figures, show_next, write_together
+from finetune.start import find_checkpoint
+from finetune.sweep import Sweep, read_sweep
+
+SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
+"""How a run can end early, besides a `UsageError`: each is one sentence for the user."""
+
+CHANGEABLE = frozenset({"accelerator", "devices", "strategy", "precision", "output_dir", "resume", "tracking_uri"})
+"""What a resumed grid may be given anew."""
+
+
+def fine_tune(config: RelationConfig) -> Path:
+    """Does what the configuration asks for; gives the run directory, or the file with the predictions.
+
+    Raises:
+        UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
+        NotFiniteError, InterruptedRun: the training ended early.
+    """
+    quiet_libraries()
+    console = Console(quiet=process_rank() != 0)
+    if config.predict:
+        return predict(config, console)
+    if config.sweep or config.seeds or config.folds or config.resume:
+        directory = _grid(config, console)
+    else:
+        directory = _new_directory(config)
+        try:
+            run_relation(config, directory, console)
+        except BaseException:
+            if process_rank() == 0 and not (directory.path / "data_report.json").exists():
+                shutil.rmtree(directory.path)  # it failed before it began
+            raise
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
+        torch.distributed.destroy_process_group()
+    return directory.path
+
+
+def _new_directory(config: RelationConfig) -> RunDirectory:
+    return RunDirectory(Path(agree(lambda: str(RunDirectory.create(config.output_dir, KIND, config.name).path))))
+
+
+def _grid(config: RelationConfig, console: Console) -> RunDirectory:
+    """A sweep, several seeds, folds, or all of them: new, or gone on with."""
+    directory, sweep = None, None
+    if config.resume:
+        directory, config, sweep = _saved_grid(config)
+    elif config.sweep:
+        sweep = read_sweep(config.sweep, RelationConfig)
+    children = plan(config, sweep, config.seeds, config.folds)
+    first = children[0]
+    checkpoint = find_checkpoint(first.config)
+    rows = read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
+    if directory is None:
+        directory = _new_directory(config)
+        if process_rank() == 0:
+            write_yaml(config, directory.config)
+    title = Path(config.sweep).stem.replace("_", " ") if config.sweep else "the same settings, repeated"
+    console.heading(f"SaeBERT · relations · {len(children)} runs · {title}")
+    if sweep and sweep.description:
+        console.note(sweep.description)
+    console.table(
+        [
+            ("checkpoint", str(checkpoint.path)),
+            ("training rows", f"{len(rows.train):,} ({len(rows.dev):,} dev)"),
+            ("fingerprint", rows.fingerprint),
+            ("run", str(directory.path)),
+        ]
+    )
+    for note in rows.notes:
+        console.note(note)
+    tracking = open_tracking(
+        config.tracking_uri,
+        KIND,
+        directory,
+        output_dir=config.output_dir,
+        params=as_dict(config),
+        tags={"runs": str(len(children)), "data_fingerprint": rows.fingerprint} | checkpoint.tags,
+        warn=console.warning,
+    )
+    try:
+        outcomes = run_grid(
+            children,
+            directory,
+            # `latest` may move on while the grid runs.
+            lambda child, own: run_relation(
+                replace(child.config, checkpoint=child.config.checkpoint or checkpoint.path),
+                own,
+                console,
+                fold=child.fold,
+                parent=parent_tag(tracking),
+            ),
+            console,
+            figures=grid_figures(config),
+            resume_command=f"python run_finetune.py --task re --resume {directory.path}",
+            title=title,
+            sweep=sweep,
+            fingerprints={"the data": rows.fingerprint, "the checkpoint": str(checkpoint.path)},
+            sentences=(DataError, PretrainedError),
+            tracking=tracking,
+        )
+        if process_rank() == 0:
+            write_together(outcomes, directory, rows, tracking, console)
+            directory.mark_finished()
+            show_next(directory, tracking, console)
+    except BaseException as error:
+        if tracking:
+            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
+        raise
+    if tracking:
+        tracking.finish()
+    return directory
+
+
+def _saved_grid(config: RelationConfig) -> tuple[RunDirectory, RelationConfig, Sweep | None]:
+    """The grid to go on with.
+
+    Raises:
+        UsageError: there is none, it is finished, or it was given other options.
+    """
+    assert config.resume is not None
+    directory = (
+        RunDirectory.find_resumable(config.output_dir, KIND)
+        if config.resume == "auto"
+        else RunDirectory.open(Path(config.resume))
+    )
+    if directory.finished:
+        raise UsageError(f"{directory.path} is finished; its results are in {directory.path / 'results.md'}")
+    if not directory.runs.is_dir():
+        raise UsageError(
+            f"{directory.path} is a single run, and those are not gone on with; repeat it with --config {directory.config}"
+        )
+    saved = parse(RelationConfig, ["--config", str(directory.config)], description="")
+    changes = changes_on_resume(saved, config, CHANGEABLE)
+    copy = directory.path / SWEEP
+    sweep = read_sweep(str(copy), RelationConfig) if copy.is_file() else None
+    return directory, replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None})), sweep

@@ -1,0 +1,1 @@
+"""Relation extraction: what one entity of a sentence is to the other, after KLUE-RE."""

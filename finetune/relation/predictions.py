@@ -1,0 +1,297 @@
+"""Answers as files: `predictions.csv`, a competition's submission, and `errors.csv` and `relations.csv` for people.
+
+    predictions.csv     id,label,pred_label,probs
+                        a-17,per:spouse,per:spouse,"[0.1, 0.8, 0.1]"
+    a submission        id,pred_label,probs
+    errors.csv          id,text,label,pred_label,pred_prob,label_prob
+                        a-18,《룸》은 <S:PER>조지 해리슨</S>이 <O:ORG>비틀즈</O>에서 …,per:title,no_relation,0.70000,0.20000
+    relations.csv       relation,precision,recall,f1,support,predicted,auprc
+
+`probs` is a JSON list in the order of the model's labels, with as many digits as give back the same numbers, and so the
+same metrics. `label` is empty where the row has none. A row that could not be read has no place in training or in metrics,
+but a submission must have it: its probabilities are the shares of the labels among the training rows
+(`Predictions.of_file`).
+
+The two files for people start with a byte order mark, without which Excel does not take Korean for UTF-8. A text of
+`errors.csv` that starts with one of = + - @ has ' put before it, or Excel would calculate: "- 1952년 …" becomes #NAME?.
+Every file is written whole or not at all.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import DataError
+from data.relations import Relation, RelationFile
+from experiment.errors import UsageError
+from experiment.run_directory import replacing
+from finetune.relation.metrics import RelationScores
+
+HEADER = ("id", "label", "pred_label", "probs")
+
+_SUM_TOLERANCE = 1e-3
+"""Files of other programs round their probabilities."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The answers for the rows of one file.
+
+    Raises:
+        ValueError: shapes do not fit, or a row of probabilities is not finite or does not sum to 1.
+    """
+
+    ids: list[str]
+    labels: list[str]
+    """The columns' names, in the order of the model's outputs."""
+    probabilities: np.ndarray
+    """[N, C]"""
+    gold: list[str | None]
+    """None where it is not known."""
+    relations: list[Relation | None]
+    """None for a row that was rejected, and wherever only the answers are at hand."""
+
+    def __post_init__(self) -> None:
+        rows = len(self.ids)
+        if self.probabilities.shape != (rows, len(self.labels)):
+            raise ValueError(f"{rows} rows, {len(self.labels)} labels, probabilities {self.probabilities.shape}")
+        if len(self.gold) != rows or len(self.relations) != rows:
+            raise ValueError(f"{rows} ids, {len(self.gold)} gold labels, {len(self.relations)} relations")
+        if not (np.abs(self.probabilities.sum(1) - 1) <= _SUM_TOLERANCE).all():
+            raise ValueError("the probabilities of a row do not sum to 1")
+
+    @classmethod
+    def of_rows(cls, relations: Sequence[Relation], labels: Sequence[str], probabilities: np.ndarray) -> "Predictions":
+        """The answers for rows that could all be read: `probabilities` is [len(relations), C]."""
+        return cls(
+            [row.id for row in relations],
+            list(labels),
+            probabilities,
+            [row.label for row in relations],
+            list(relations),
+        )
+
+    @classmethod
+    def of_file(
+        cls, file: RelationFile, labels: Sequence[str], probabilities: np.ndarray, shares: np.ndarray
+    ) -> "Predictions":
+        """The answers for all rows of a file, in its order, those that were rejected included.
+
+        Args:
+            file: what was read.
+            labels: the columns' names.
+            probabilities: of the usable rows, [len(file.relations), C].
+            shares: the answer for a rejected row, [C]: of each label among the training rows.
+        """
+        usable = cls.of_rows(file.relations, labels, probabilities)
+        relations: list[Relation | None] = []
+        rows = []
+        following = 0
+        for row_id in file.ids:
+            found = following < len(usable.ids) and usable.ids[following] == row_id
+            relations.append(file.relations[following] if found else None)
+            rows.append(probabilities[following] if found else shares)
+            following += found
+        if following < len(usable.ids):
+            raise ValueError(f"row {usable.ids[following]} is not among the ids of {file.path}, in their order")
+        gold = [row.label if row else None for row in relations]
+        return cls(list(file.ids), list(labels), np.array(rows).reshape(-1, len(labels)), gold, relations)
+
+    @property
+    def answers(self) -> list[str]:
+        """The label of the highest probability of each row; the first of equal ones."""
+        return [self.labels[index] for index in self.probabilities.argmax(1)]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A row with a wrong answer."""
+
+    id: str
+    text: str
+    """The sentence with both entities marked."""
+    label: str
+    """The right one."""
+    answer: str
+    probability: float
+    """Of the answer."""
+    label_probability: float
+    """Of the right label; 0 where the model does not know it."""
+
+
+def mean_predictions(parts: Mapping[str, Predictions]) -> Predictions:
+    """The mean of several models' probabilities for the same rows (soft voting).
+
+    Args:
+        parts: by a name for messages, the model's folder for example; at least one. Labels in another order are brought
+            into that of the first.
+
+    Raises:
+        UsageError: models know different labels.
+        DataError: the rows are not the same, or say different things of the right label.
+    """
+    (first_name, first), *others = parts.items()
+    total = first.probabilities.astype(np.float64)
+    gold, relations = list(first.gold), list(first.relations)
+    for name, part in others:
+        if set(part.labels) != set(first.labels):
+            apart = sorted(set(part.labels) ^ set(first.labels))
+            raise UsageError(
+                f"{first_name} and {name} cannot be averaged: only one of them knows {_listed(apart)}; use models that "
+                "were trained with the same --relation_list."
+            )
+        if part.ids != first.ids:
+            raise DataError(
+                f"{first_name} and {name} cannot be averaged: {_first_difference(first.ids, part.ids)}; use predictions "
+                "for the same file."
+            )
+        for row, label in enumerate(part.gold):
+            if label is not None and gold[row] not in (None, label):
+                raise DataError(
+                    f"{first_name} and {name} cannot be averaged: row {first.ids[row]} is labelled {gold[row]} in one, "
+                    f"{label} in the other; use predictions for the same file."
+                )
+            gold[row] = gold[row] or label
+            relations[row] = relations[row] or part.relations[row]
+        total += part.probabilities[:, [part.labels.index(label) for label in first.labels]]
+    return Predictions(first.ids, first.labels, total / len(parts), gold, relations)
+
+
+def mistakes(predictions: Predictions) -> list[Mistake]:
+    """The rows whose answer is wrong, the surest first. Rows without a gold label or a sentence are left out."""
+    number = {label: index for index, label in enumerate(predictions.labels)}
+    found = []
+    rows = zip(predictions.relations, predictions.gold, predictions.answers, predictions.probabilities, strict=True)
+    for row_id, (relation, label, answer, row) in zip(predictions.ids, rows, strict=True):
+        if relation and label is not None and answer != label:
+            sure = float(row[number[label]]) if label in number else 0.0
+            found.append(Mistake(row_id, marked_text(relation), label, answer, float(row.max()), sure))
+    return sorted(found, key=lambda mistake: -mistake.probability)
+
+
+def marked_text(relation: Relation) -> str:
+    """The sentence with its entities marked for people: <S:PER>조지 해리슨</S>이 <O:ORG>비틀즈</O>에서."""
+    text = relation.sentence
+    entities = (("S", relation.subject), ("O", relation.object))
+    for role, entity in sorted(entities, key=lambda pair: -pair[1].start):
+        kind = f":{entity.type}" if entity.type else ""
+        inside = text[entity.start : entity.end]
+        text = f"{text[: entity.start]}<{role}{kind}>{inside}</{role}>{text[entity.end :]}"
+    return text
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Writes `predictions.csv`."""
+    rows = zip(predictions.ids, predictions.gold, predictions.answers, _lists(predictions), strict=True)
+    _write(path, HEADER, rows)
+
+
+def write_submission(path: Path, predictions: Predictions) -> None:
+    """Writes what a competition asks for: `predictions.csv` without the right labels."""
+    rows = zip(predictions.ids, predictions.answers, _lists(predictions), strict=True)
+    _write(path, [name for name in HEADER if name != "label"], rows)
+
+
+def write_errors(path: Path, predictions: Predictions) -> None:
+    """Writes `errors.csv`: `mistakes`, for a spreadsheet."""
+    rows = (
+        (
+            wrong.id,
+            f"'{wrong.text}" if wrong.text.startswith(("=", "+", "-", "@")) else wrong.text,
+            wrong.label,
+            wrong.answer,
+            f"{wrong.probability:.5f}",
+            f"{wrong.label_probability:.5f}",
+        )
+        for wrong in mistakes(predictions)
+    )
+    _write(path, ("id", "text", "label", "pred_label", "pred_prob", "label_prob"), rows, encoding="utf-8-sig")
+
+
+def write_scores(path: Path, scores: Sequence[RelationScores]) -> None:
+    """Writes `relations.csv`, for a spreadsheet."""
+    rows = (
+        (
+            score.relation,
+            *(f"{value:.5f}" for value in (score.precision, score.recall, score.f1)),
+            score.support,
+            score.predicted,
+            "" if score.auprc is None else f"{score.auprc:.5f}",
+        )
+        for score in scores
+    )
+    header = ("relation", "precision", "recall", "f1", "support", "predicted", "auprc")
+    _write(path, header, rows, encoding="utf-8-sig")
+
+
+def read_predictions(path: Path, labels: Sequence[str]) -> Predictions:
+    """Reads what `write_predictions` or `write_submission` wrote; the sentences are not in it.
+
+    Args:
+        path: the file.
+        labels: those of the model that wrote it, in its order; the file has only their probabilities.
+
+    Raises:
+        DataError: the file cannot be read, or a row does not fit the labels; names the line.
+    """
+    ids, gold, rows = [], [], []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in HEADER if name not in (reader.fieldnames or ()) and name != "label"]
+            if missing:
+                raise DataError(f"{path} has no column {_listed(missing)}; its first line must be {','.join(HEADER)}.")
+            for fields in reader:
+                rows.append(_read_row(f"{path}:{reader.line_num}", fields, labels))
+                ids.append(fields["id"])
+                gold.append(fields.get("label") or None)
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as predictions: {error}; it must be a CSV file in UTF-8.") from error
+    probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(labels))
+    return Predictions(ids, list(labels), probabilities, gold, [None] * len(rows))
+
+
+def _read_row(where: str, fields: Mapping[str, Any], labels: Sequence[str]) -> np.ndarray:
+    try:
+        row = np.array(json.loads(fields["probs"]), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: probs is no list of numbers; write it as [0.1, 0.9].") from None
+    if row.shape != (len(labels),):
+        raise DataError(f"{where}: probs has {row.size} numbers for {len(labels)} labels; is it another model's file?")
+    if not abs(row.sum() - 1) <= _SUM_TOLERANCE or row.min() < 0:
+        raise DataError(f"{where}: probs are no probabilities, their sum is {row.sum():g}; they must sum to 1.")
+    answer = fields["pred_label"]
+    if answer not in labels or row[labels.index(answer)] < row.max():
+        raise DataError(
+            f"{where}: pred_label is {answer}, but the highest probability is {labels[int(row.argmax())]}'s in the model's "
+            "order of labels; is it another model's file?"
+        )
+    return row
+
+
+def _lists(predictions: Predictions) -> Iterable[str]:
+    return (json.dumps(row) for row in predictions.probabilities.tolist())
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _listed(names: Sequence[str], shown: int = 5) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
+
+
+def _first_difference(one: Sequence[str], other: Sequence[str]) -> str:
+    for row, (left, right) in enumerate(zip(one, other, strict=False), 1):
+        if left != right:
+            return f"row {row:,} is {left} in one, {right} in the other"
+    return f"one has {len(one):,} rows, the other {len(other):,}"

@@ -1,0 +1,300 @@
+"""What a run shows and leaves: the first screen, the last one, `metrics.json`, the answers, the plots and the report."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bert_core.attention import choose_path
+from experiment.console import Console, duration, quantity
+from experiment.history import read_curves
+from experiment.plots import Line, Panel, Reference, plot_curves, plot_histogram
+from experiment.report import Block, Example, Paragraph, Picture, Section, Table, write_report
+from experiment.tracking import Tracking
+from finetune.relation.evaluation import (
+    SCORE_HEADER,
+    guess,
+    metric_rows,
+    metrics_of,
+    score_rows,
+    scores_of,
+    write_evaluation,
+)
+from finetune.relation.plots import plot_classes, plot_confusion, plot_f1, plot_precision_recall
+from finetune.relation.predictions import Predictions, mistakes, write_predictions
+from finetune.relation.start import RelationRun
+
+EXAMPLES = 3
+"""Shown on the first screen, and mistakes on the last."""
+
+MISTAKES = 20
+"""Shown in the report."""
+
+USES = {"dev": "", "test": "test_"}
+"""The rows that are evaluated, and what stands before the names of their files and figures."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trained model answers."""
+
+    figures: dict[str, float]
+    """Of the training: steps, seconds, speed."""
+    predictions: dict[str, Predictions]
+    """For the dev rows, and for the test rows if there are any."""
+    negative: str
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """By use."""
+        return {use: metrics_of(answers, self.negative) for use, answers in self.predictions.items()}
+
+
+def show_start(run: RelationRun) -> None:
+    """The first screen: what is trained on what, and three rows as the network gets them."""
+    console, config = run.console, run.config
+    console.heading(f"SaeBERT · relations · {'your rows' if config.train_file else 'the built-in sample'}")
+    if not config.train_file:
+        console.note("No --train_file was given, so this run uses generated relations.")
+    console.table([*_data_rows(run), *_run_rows(run)])
+    for note in run.rows.notes:
+        console.note(note)
+    console.heading("Examples")
+    for title, example in _examples(run):
+        console.example(title, example)
+    console.heading("Training")
+
+
+def _data_rows(run: RelationRun) -> list[tuple[str, str]]:
+    rows, marked = run.rows, [row for part in run.marked.values() for row in part]
+    lengths = [len(row.ids) for row in marked]
+    counts = ", ".join(f"{len(part):,} {use}" for use, part in run.parts.items())
+    common = sorted(zip(rows.labels, rows.counts, strict=True), key=lambda pair: -pair[1])[:3]
+    cut = {reason: sum(row.cut == reason for row in marked) for reason in ("context", "middle", "entity")}
+    said = {
+        "context": "lose text that is far from both entities",
+        "middle": "lose text between them",
+        "entity": "lose a part of an entity",
+    }
+    shortened = ", ".join(f"{cut[reason]:,} {words}" for reason, words in said.items() if cut[reason])
+    return [
+        ("rows", counts),
+        ("fingerprint", rows.fingerprint),
+        (
+            "relations",
+            f"{len(rows.labels)}; " + ", ".join(f"{label} {count / len(rows.train):.0%}" for label, count in common),
+        ),
+        (
+            "length",
+            f"{sum(lengths) / len(lengths):.0f} tokens on average, {max(lengths)} at the most; "
+            + (f"of {len(marked):,} rows {shortened}" if shortened else "no row is cut"),
+        ),
+    ]
+
+
+def _run_rows(run: RelationRun) -> list[tuple[str, str]]:
+    config, encoder, machine = run.config, run.model.network.bert, run.machine
+    shape = encoder.config
+    parameters = sum(parameter.numel() for parameter in run.model.network.parameters())
+    weights = "random weights" if config.random_weights else f"{run.checkpoint.path}"
+    attention = choose_path(machine.device, machine.dtype, shape.attention_probs_dropout_prob)
+    options = [
+        f"{config.entity_layer} entity layer" if config.concat != "cls" else "",
+        config.concat,
+        f"{config.entity_pooling} of the entities" if config.entity_pooling == "mean" else config.entity_pooling,
+        "groups first" if config.hierarchical else "",
+    ]
+    return [
+        (
+            "network",
+            f"{shape.num_hidden_layers} layers of {shape.hidden_size}, {quantity(parameters)} parameters; {weights}",
+        ),
+        ("markers", config.markers + (", with a query" if config.query else "")),
+        ("head", ", ".join(option for option in options if option)),
+        (
+            "training",
+            f"{config.epochs} epochs, batches of about {config.batch_size} rows "
+            f"({quantity(config.batch_size * sum(len(row.ids) for row in run.marked['train']) / len(run.rows.train))} "
+            f"tokens), learning rate {config.learning_rate:g}",
+        ),
+        (
+            "device",
+            f"{machine.device.type}, {machine.precision}, {attention} attention; "
+            f"{machine.matmul_rate / 1e9:,.0f} GFLOP/s in a plain matrix product",
+        ),
+        ("run", str(run.directory.path)),
+    ]
+
+
+def _examples(run: RelationRun) -> list[tuple[str, str]]:
+    """A title and the tokens of training rows, of different relations where possible."""
+    tokens, shown, seen = run.model.wordpiece.tokens, [], set()
+    for row, marked in zip(run.rows.train, run.marked["train"], strict=True):
+        if row.label not in seen and len(shown) < EXAMPLES:
+            seen.add(row.label)
+            title = f"{len(marked.ids)} tokens, {row.subject_word} → {row.object_word}: {row.label}"
+            shown.append((title, " ".join(tokens[index] for index in marked.ids)))
+    return shown
+
+
+def write_results(
+    run: RelationRun, outcome: Outcome, environment: dict[str, Any], tracking: Tracking | None
+) -> dict[str, float]:
+    """Writes the files of the run, hands them to the tracking store, and gives what is in `metrics.json`."""
+    directory = run.directory
+    names = []
+    for use, predictions in outcome.predictions.items():
+        prefix = USES[use]
+        write_predictions(directory.path / f"{prefix}predictions.csv", predictions)
+        write_evaluation(directory.path, prefix, predictions, outcome.metrics[use])
+        names += [f"{prefix}{name}.csv" for name in ("predictions", "errors", "relations")]
+    metrics = {f"{USES[use]}{name}": value for use, found in outcome.metrics.items() for name, value in found.items()}
+    metrics |= outcome.figures
+    directory.write_json("metrics.json", metrics)
+    _plot(run, outcome)
+    _write_report(run, outcome, environment)
+    if tracking:
+        tracking.log_metrics(metrics, step=int(outcome.figures["steps"]))
+        for name in ("config.yaml", "data_report.json", "metrics.json", "report.html", *names):
+            tracking.log_artifact(directory.path / name)
+        tracking.log_artifact(directory.plots, "plots")
+    return metrics
+
+
+def _plot(run: RelationRun, outcome: Outcome) -> None:
+    plots, negative = run.directory.plots, run.config.negative_label
+    answers = outcome.predictions[_last(outcome)]
+    guessed = guess(answers, run.model.shares, negative)
+    panels = [
+        Panel("Loss", "nats a row", [Line("train_loss", "training"), Line("dev_loss", "dev", "points")]),
+        Panel(
+            "Micro F1, no_relation left out" if negative == "no_relation" else "Micro F1",
+            "%",
+            [Line("dev_micro_f1", "dev", "points")],
+            scale=100,
+        ),
+        Panel("Macro F1", "%", [Line("dev_macro_f1", "dev", "points")], scale=100),
+        Panel(
+            "AUPRC",
+            "%",
+            [Line("dev_auprc", "dev", "points")],
+            [Reference(guessed["auprc"], "the labels' shares")],
+            scale=100,
+        ),
+        Panel("Learning rate", "", [Line("learning_rate", "", "exact")]),
+        Panel("Gradient norm, before clipping", "", [Line("gradient_norm", "")]),
+    ]
+    plot_curves(read_curves(run.directory.history), panels, plots / "curves.png", x="epoch", x_label="epoch")
+    plot_confusion(answers, plots / "confusion.png")
+    plot_f1(scores_of(answers), run.model.labels, plots / "f1_by_relation.png")
+    plot_precision_recall(answers, plots / "precision_recall.png")
+    counts = {use: [row.label for row in part] for use, part in run.parts.items()}
+    plot_classes(counts, run.model.labels, plots / "classes.png")
+    lengths = [len(marked.ids) for part in run.marked.values() for marked in part]
+    plot_histogram(lengths, plots / "lengths.png", title="Lengths of the marked rows", x_label="tokens")
+
+
+def _write_report(run: RelationRun, outcome: Outcome, environment: dict[str, Any]) -> None:
+    plots = run.directory.plots
+    answers = outcome.predictions[_last(outcome)]
+    rows, header = _result_table(run, outcome)
+    worst: list[Block] = [
+        Example(
+            wrong.text,
+            f"{wrong.label}, answered as {wrong.answer} ({wrong.probability:.0%}; {wrong.label_probability:.0%} for the label)",
+        )
+        for wrong in mistakes(answers)[:MISTAKES]
+    ]
+    write_report(
+        run.directory.path / "report.html",
+        "SaeBERT relations",
+        [
+            Section("Result", [Table(rows, header), *_explanation(run), Picture(plots / "curves.png", "Training")]),
+            Section(
+                "By relation",
+                [
+                    Table(score_rows(scores_of(answers)), SCORE_HEADER),
+                    Picture(plots / "f1_by_relation.png", "F1 of each relation"),
+                    Picture(plots / "confusion.png", "Labels and answers"),
+                    Picture(plots / "precision_recall.png", "Precision and recall"),
+                ],
+            ),
+            Section("The surest mistakes", worst or [Paragraph("There are none.")]),
+            Section(
+                "Rows",
+                [
+                    Table(_data_rows(run)),
+                    *[Paragraph(note) for note in run.rows.notes],
+                    Picture(plots / "classes.png", "Relations among the rows"),
+                    Picture(plots / "lengths.png", "Lengths"),
+                ],
+            ),
+            Section("Examples", [Example(text, title) for title, text in _examples(run)]),
+            Section("Run", [Table(_run_rows(run))]),
+            Section("Machine", [Table([(name, str(value)) for name, value in environment.items() if value])]),
+        ],
+        subtitle=run.directory.name,
+    )
+
+
+def _last(outcome: Outcome) -> str:
+    """The rows that are looked at in detail: the test rows, where there are any."""
+    return list(outcome.predictions)[-1]
+
+
+def _result_table(run: RelationRun, outcome: Outcome) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Rows and header: this model, and what guessing by the labels' shares would score."""
+    use = _last(outcome)
+    guessed = guess(outcome.predictions[use], run.model.shares, run.config.negative_label)
+    columns = {f"{name} rows": metrics for name, metrics in outcome.metrics.items()}
+    columns |= {"a guess by the labels' shares": guessed}
+    return metric_rows(columns), ("", *columns)
+
+
+def _explanation(run: RelationRun) -> list[Paragraph]:
+    said = []
+    if run.config.negative_label in run.rows.labels:
+        said.append(f"Micro and macro F1 leave {run.config.negative_label} out; micro F1 and AUPRC are KLUE's.")
+    missing = len(run.rows.labels) - len({row.label for row in run.rows.test or run.rows.dev} & set(run.rows.labels))
+    if missing:
+        said.append(f"{missing} relations have no row here; each adds 50 % to the mean that AUPRC is, as in KLUE's.")
+    if not run.config.train_file:
+        said.append("Trained on the built-in sample: enough to see that everything works, not enough to be of use.")
+    return [Paragraph(sentence) for sentence in said]
+
+
+def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) -> None:
+    """The last screen: what came out, where it lies, and which command comes next."""
+    console, figures = run.console, outcome.figures
+    console.heading("Result")
+    rows, header = _result_table(run, outcome)
+    console.table(rows, header)
+    console.note(
+        f"Best after epoch {figures['best_epoch']:.3g} of {figures['epochs']:.3g}; {quantity(figures['tokens_seen'])} real "
+        f"tokens in {duration(figures['wall_seconds'])} ({quantity(figures['real_tokens_per_second'])} a second while training)."
+    )
+    for paragraph in _explanation(run):
+        console.text(paragraph.text)
+    wrong = mistakes(outcome.predictions[_last(outcome)])[:EXAMPLES]
+    if wrong:
+        console.heading("The surest mistakes")
+    for mistake in wrong:
+        console.example(f"{mistake.label}, answered as {mistake.answer} ({mistake.probability:.0%})", mistake.text)
+    _show_next(console, run, tracking)
+
+
+def _show_next(console: Console, run: RelationRun, tracking: Tracking | None) -> None:
+    path = run.directory.path
+    console.heading("Where it lies")
+    console.table(
+        [
+            ("model", str(run.directory.model)),
+            ("report", str(path / "report.html")),
+            ("answers, errors", f"{path / 'predictions.csv'}, {path / 'errors.csv'}"),
+        ]
+    )
+    console.heading("Next")
+    rows = [("browse the runs", tracking.ui_command)] if tracking else []
+    rows.append(("predict", f"python run_finetune.py --task re --predict FILE --checkpoint {path}"))
+    if not run.config.train_file:
+        rows.append(("your own rows", "python run_finetune.py --task re --train_file FILE"))
+    console.table(rows)

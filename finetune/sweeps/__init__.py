@@ -1,0 +1,1 @@
+"""Sweeps that come with the package: `--sweep activation` runs `activation.yaml`."""

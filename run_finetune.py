@@ -1,0 +1,32 @@
+"""Fine-tuning: turns a pretrained BERT into a model of one's own task. `python run_finetune.py --help` lists every option."""
+
+import sys
+
+from experiment.errors import UsageError
+from experiment.options import parse, run_main
+from finetune.relation.config import RelationConfig
+
+DESCRIPTION = """Fine-tune a BERT for relation extraction (R-BERT), or predict with a fine-tuned run. Without any file it
+trains the latest pretrained model on a built-in sample."""
+
+EXAMPLES = """examples:
+  python run_finetune.py --task re
+  python run_finetune.py --task re --train_file train.json --test_file test.json --seeds 0 1 2
+  python run_finetune.py --task re --train_file train.json --sweep entity_layer_and_concat
+  python run_finetune.py --task re --predict unlabelled.csv --checkpoint runs/finetune/re/latest
+"""
+
+
+def main() -> None:
+    config = parse(RelationConfig, sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
+    # Heavy imports wait until the command line is known to be sound.
+    from finetune.pipeline import SENTENCES, fine_tune
+
+    try:
+        fine_tune(config)
+    except SENTENCES as error:
+        raise UsageError(str(error)) from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,43 @@
+"""The optimizer's groups: what learns how fast, and what decays."""
+
+import pytest
+
+from bert_core.config import BertConfig
+from bert_core.model import Bert
+from finetune.module import parameter_groups
+
+
+@pytest.fixture
+def encoder():
+    return Bert(
+        BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16)
+    )
+
+
+def rates(encoder, groups):
+    """Learning rate and decay of each parameter, by name."""
+    names = {id(parameter): name for name, parameter in encoder.named_parameters()}
+    return {
+        names[id(parameter)]: (group["lr"], group["weight_decay"]) for group in groups for parameter in group["params"]
+    }
+
+
+def test_each_layer_learns_slower_than_the_one_above(encoder):
+    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=0.5, weight_decay=0.1))
+    assert found["pooler.weight"] == (1.0, 0.1)
+    assert [found[f"blocks.{layer}.attention.qkv.weight"][0] for layer in (2, 1, 0)] == [0.5, 0.25, 0.125]
+    assert found["embeddings.token.weight"][0] == 0.0625
+    assert set(found) == {name for name, _ in encoder.named_parameters()}
+
+
+def test_biases_and_norms_do_not_decay(encoder):
+    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=1.0, weight_decay=0.1))
+    assert {rate for rate, _ in found.values()} == {1.0}
+    for name, (_, decay) in found.items():
+        assert decay == (0.0 if name.endswith("bias") or "norm" in name else 0.1), name
+
+
+def test_what_is_not_trained_is_not_given_to_the_optimizer(encoder):
+    encoder.pooler.requires_grad_(False)
+    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=1.0, weight_decay=0.1))
+    assert "pooler.weight" not in found
