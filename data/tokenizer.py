@@ -20,6 +20,7 @@ offsets of another string than the caller's.
 
 import hashlib
 import json
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +44,9 @@ MARKER_TOKENS = tuple(
 UNUSED_TOKENS = tuple(f"[unused{i}]" for i in range(100))
 RESERVED_TOKENS = SPECIAL_TOKENS + MARKER_TOKENS + UNUSED_TOKENS
 """Never drawn as a random replacement, never part of running text."""
+
+PUNCTUATION = frozenset(string.punctuation)
+"""Of ASCII; in every vocabulary, whatever its text, since entities are marked with @ # * ^."""
 
 _READ = 1 << 20
 """Bytes of text whose characters are counted at once."""
@@ -189,7 +193,7 @@ class WordPiece:
 
 
 def alphabet_size(vocab_size: int) -> int:
-    """How many characters a vocabulary keeps: a fifth of it (in two forms each), 5,000 at most.
+    """How many characters of its text a vocabulary keeps, beside ASCII punctuation: a fifth of it (in two forms each), 5,000 at most.
 
     About 1,200 syllables cover 99.9 % of Korean running text and 2,000 cover 99.99 %; the rest is Hanja, emoji and foreign
     letters, each of them rarer than the words that a small vocabulary would give up for it.
@@ -218,7 +222,7 @@ def train_wordpiece(text: Path, vocab_size: int) -> WordPiece:
             counts.update("".join(lines))
     most_frequent = sorted(counts, key=lambda character: (-counts[character], character))
     visible = [character for character in most_frequent if not _is_dropped(character)]
-    alphabet = sorted(visible[: alphabet_size(vocab_size)])
+    alphabet = sorted({*PUNCTUATION, *visible[: alphabet_size(vocab_size)]})
     continuations = [f"##{character}" for character in alphabet if not _stands_alone(character)]
 
     tokenizer = _assemble({})

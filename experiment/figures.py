@@ -11,6 +11,7 @@ matplotlib's own font has no Hangul, but the machine may have one that does; `na
 인물:배우자 becomes "label 2", and a note on the page says so. The picture is written, whole or not at all, when the block ends.
 """
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def page(path: Path, width: float, height: float, names: Names, notes: Sequence[
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    lines = [*notes, *([names.note] if names.note else [])]
+    lines = [line for note in (*notes, names.note) for line in textwrap.wrap(note, int(width * 15))]
     below = 0.17 * len(lines) + 0.1 * bool(lines)
     height += below
     with matplotlib.rc_context(STYLE | {"font.family": names.families}):

@@ -12,7 +12,7 @@ from experiment.console import Console
 from experiment.environment import agree, process_rank
 from experiment.errors import UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
-from experiment.run_directory import RunDirectory
+from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import open_tracking
 from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
 from finetune.grid import SWEEP, parent_tag, run_grid
@@ -75,6 +75,8 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
     checkpoint = find_checkpoint(first.config)
     rows = read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
     if directory is None:
+        if "checkpoint" not in first.cell:
+            config = replace(config, checkpoint=checkpoint.path)  # `latest` may move on while the grid runs
         directory = _new_directory(config)
         if process_rank() == 0:
             write_yaml(config, directory.config)
@@ -105,7 +107,6 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
         outcomes = run_grid(
             children,
             directory,
-            # `latest` may move on while the grid runs.
             lambda child, own: run_relation(
                 replace(child.config, checkpoint=child.config.checkpoint or checkpoint.path),
                 own,
@@ -149,7 +150,7 @@ def _saved_grid(config: RelationConfig) -> tuple[RunDirectory, RelationConfig, S
     )
     if directory.finished:
         raise UsageError(f"{directory.path} is finished; its results are in {directory.path / 'results.md'}")
-    if not directory.runs.is_dir():
+    if not (directory.path / PLAN).is_file():
         raise UsageError(
             f"{directory.path} is a single run, and those are not gone on with; repeat it with --config {directory.config}"
         )

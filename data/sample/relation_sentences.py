@@ -12,7 +12,7 @@ written (명누봄 at [12, 15)) and never has to be searched for: a name may sta
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,7 +36,7 @@ _NEW_SCENE = 0.25
 _SAME = {
     **{"birth_year": "born", "death_year": "died", "founding_year": "founded", "closing_year": "dissolved"},
     **{"hometown": "birthplace", "wife": "spouse", "husband": "spouse", "fathered": "child", "mothered": "child"},
-    "staff": "head",
+    **{"deathplace": "died", "mother": "father", "staff": "head"},
 }
 """Attributes of which one sentence tells only one."""
 
@@ -53,6 +53,8 @@ class Frame:
         self.open = _OPEN.findall(self.text)
         attributes = {attribute_of(slot) for slot in self.slots if slot.count(".") == 1}
         self.topics = {_SAME.get(attribute, attribute) for attribute in attributes}
+        if place.endswith(tuple(_PREDICATES.values())):
+            self.topics.add(self.text.rpartition(" ")[2])  # nobody is born twice
 
     def labels(self) -> set[str]:
         """The relations that the frame states."""
@@ -141,7 +143,7 @@ class SentenceWriter:
         text = _OPEN.sub(lambda match: next(phrases), scene.text)
         return self._fill(text, {**self._props(date), **cast}, unseen)
 
-    def _entities(self, role: str) -> list[Person] | list[Organisation]:
+    def _entities(self, role: str) -> Sequence[Person | Organisation]:
         return self.world.lexicon.persons if _KINDS[role] == "p" else self.world.lexicon.organisations
 
     def _cast(self, scene: Frame, leading: str, frame: Frame) -> Cast:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,13 @@ def scores_of(predictions: Predictions) -> list[RelationScores]:
 
 
 def guess(predictions: Predictions, shares: np.ndarray, negative: str) -> dict[str, float]:
-    """The figures of who answers every row with the labels' shares in training."""
+    """The figures of who knows only how common the labels are: the most common one is the answer to every row, and each
+    label's curve is that of a random order, whose precision is the label's share of the rows wherever it is cut."""
     every = np.tile(shares, (len(predictions.ids), 1))
-    return metrics_of(
-        Predictions(predictions.ids, predictions.labels, every, predictions.gold, predictions.relations), negative
-    )
+    guessed = replace(predictions, probabilities=every)
+    known = labelled(predictions)
+    among = sum(label in known.labels for label in _gold(known)) / len(known.ids)
+    return metrics_of(guessed, negative) | {"auprc": among / len(known.labels)}
 
 
 def write_evaluation(folder: Path, prefix: str, predictions: Predictions, metrics: Mapping[str, float]) -> None:

@@ -31,12 +31,12 @@ _WITHOUT_TYPES = {"typed_entity_marker": "entity_marker", "typed_entity_marker_p
 def choose_tokens(wordpiece: WordPiece, scheme: MarkerScheme, types: Sequence[str]) -> dict[str, str]:
     """The tokens of each marker, opening (SUBJ:ORG) and closing (/SUBJ:ORG), with spaces between several.
 
-    Where a vocabulary has no token of a marker's name, its [unused…] tokens stand in, the lowest number first: for the
-    markers without a type, then type by type in alphabetical order; the subject's before the object's, and the opening
-    one before the closing one. So the same types always get the same tokens.
+    For a marker or a punctuation mark that the vocabulary lacks, one of its [unused…] tokens stands in, the lowest number
+    first: for the markers without a type, then type by type in alphabetical order; the subject's before the object's, and
+    the opening one before the closing one. So the same types always get the same tokens.
 
     Raises:
-        DataError: there are no types, too few free tokens, or no token for a punctuation mark or the word of a type.
+        DataError: there are no types for a scheme that needs them, too few unused tokens, or none that write a type's word.
     """
     kinds = sorted(set(types)) if scheme in SHOWS_TYPES else []
     if scheme in _WITHOUT_TYPES and not kinds:
@@ -48,45 +48,46 @@ def choose_tokens(wordpiece: WordPiece, scheme: MarkerScheme, types: Sequence[st
         case "none":
             return {}
         case "entity_mask":
-            return _marker_tokens(wordpiece, scheme, names)
+            return _present(wordpiece, scheme, {name: f"[{name}]" for name in names})
         case "entity_marker" | "typed_entity_marker":
-            return _marker_tokens(wordpiece, scheme, [f"{slash}{name}" for name in names for slash in ("", "/")])
+            both = [f"{slash}{name}" for name in names for slash in ("", "/")]
+            return _present(wordpiece, scheme, {name: f"[{name}]" for name in both})
         case "entity_marker_punct" | "typed_entity_marker_punct":
-            return _punctuation_tokens(wordpiece, scheme, names)
+            return _punctuation(wordpiece, scheme, names)
 
 
-def _marker_tokens(wordpiece: WordPiece, scheme: str, names: list[str]) -> dict[str, str]:
+def _present(wordpiece: WordPiece, scheme: str, wanted: dict[str, str]) -> dict[str, str]:
+    """The wanted token for each name, or an unused one where the vocabulary lacks it."""
     vocabulary = set(wordpiece.tokens)
     unused = [token for token in vocabulary if re.fullmatch(r"\[unused[0-9]+\]", token)]
-    missing = [name for name in names if f"[{name}]" not in vocabulary]
+    missing = [name for name, token in wanted.items() if token not in vocabulary]
     if len(missing) > len(unused):
-        types = sorted({name.partition(":")[2] for name in missing[len(unused) :]} - {""})
+        without = ", ".join(missing[len(unused) :])
+        other = scheme.removesuffix("_punct") if scheme.endswith("_punct") else "entity_marker_punct"
         raise DataError(
-            f"--markers {scheme} needs {len(missing)} more tokens than the tokenizer has markers, but only {len(unused)} of "
-            f"its [unused…] tokens are free (none left for {', '.join(types) or 'any'}); use --markers entity_marker_punct"
+            f"--markers {scheme} needs {len(missing)} tokens that the tokenizer lacks, which has only {len(unused)} [unused…] "
+            f"tokens to stand in (none for {without}); use --markers {other}"
         )
-    substitutes = dict(zip(missing, sorted(unused, key=lambda token: int(token[len("[unused") : -1])), strict=False))
-    return {name: substitutes.get(name, f"[{name}]") for name in names}
+    stand_ins = dict(zip(missing, sorted(unused, key=lambda token: int(token[len("[unused") : -1])), strict=False))
+    return {name: stand_ins.get(name, token) for name, token in wanted.items()}
 
 
-def _punctuation_tokens(wordpiece: WordPiece, scheme: str, names: list[str]) -> dict[str, str]:
+def _punctuation(wordpiece: WordPiece, scheme: str, names: list[str]) -> dict[str, str]:
+    around = [mark for marks in zip(*PUNCTUATION.values(), strict=True) for mark in marks]  # @ # * ^
+    marks = _present(wordpiece, scheme, {mark: mark for mark in (around if scheme in SHOWS_TYPES else around[:2])})
     tokens = {}
     for name in names:
         role, _, kind = name.partition(":")
-        outer, inner = PUNCTUATION[role]
-        for character in (outer, inner) if kind else outer:
-            if wordpiece.tokenizer.token_to_id(character) is None:
-                raise DataError(
-                    f"--markers {scheme} writes {character}, for which the tokenizer has no token; use --markers "
-                    f"{scheme.removesuffix('_punct')}"
-                )
-        tokens[name] = f"{outer} {inner} {_type_tokens(wordpiece, scheme, kind)} {inner}" if kind else outer
-        tokens[f"/{name}"] = outer
+        entity_mark, type_mark = PUNCTUATION[role]
+        tokens[name] = tokens[f"/{name}"] = marks[entity_mark]
+        if kind:
+            word = _type_word(wordpiece, scheme, kind)
+            tokens[name] += f" {marks[type_mark]} {word} {marks[type_mark]}"
     return tokens
 
 
-def _type_tokens(wordpiece: WordPiece, scheme: str, kind: str) -> str:
-    """The tokens of a type's Korean word, or of its own name where it has none or the vocabulary cannot write it."""
+def _type_word(wordpiece: WordPiece, scheme: str, kind: str) -> str:
+    """The tokens of a type's Korean word; of its name, if it has none or the vocabulary cannot write it."""
     for ids in wordpiece.encode([TYPE_WORDS.get(kind, kind), kind]):
         if ids and wordpiece.id_of("[UNK]") not in ids:
             return " ".join(pieces(wordpiece, ids))

@@ -281,7 +281,7 @@ def fit(parts: Parts, room: int) -> tuple[Parts, Cut]:
 
 
 def shorten(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Two entities in `room` tokens, each with its first and last ones; one of them at least if `room` is 2 or more."""
+    """Two entities in `room` tokens, the first and the last ones of each; at least one of each if `room` is 2 or more."""
     of_first, of_second = _share(room, len(first), len(second))
     return _ends(first, of_first), _ends(second, of_second)
 

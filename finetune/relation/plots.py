@@ -36,6 +36,8 @@ MOST_CURVES = 11
 
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
 _FAINT = "#C4C4C4"
+_FEW = 12
+"""Labels whose confusion matrix has room for every number and needs no groups."""
 _A_ROW = 0.235
 """Inches of height for one relation among others."""
 
@@ -64,10 +66,14 @@ def plot_confusion(predictions: Predictions, path: Path) -> bool:
     shown = present if len(present) <= MOST_LABELS else present[: MOST_LABELS - 1]
     names = names_for(known)
     places = _places(shown, support, names)
-    notes = ["Each row is 100 %, the deeper the more: blue is right, orange is wrong. Small shares have no number."]
+    notes = ["Each row is 100 %, the deeper the more: blue is right, orange is wrong."]
+    if len(places) > _FEW:
+        notes[0] += " Shares below 5 % have no number."
     if left := len(known) - len(present):
         notes.append(f"{left} of {len(known)} relations have neither a row nor an answer and are left out.")
     if rest := set(present) - set(shown):
+        if any(place.heading for place in places):
+            places.append(_Place(None, "", heading=True))
         places.append(_Place(None, "others"))
         right = sum(label == answer for label, answer in zip(gold, answers, strict=True) if label in rest)
         total = sum(support[label] for label in rest)
@@ -96,7 +102,7 @@ def _places(labels: Sequence[str], support: Mapping[str, int], names: Names) -> 
     groups: dict[str, list[str]] = {}
     for label in labels:
         groups.setdefault(label.partition(":")[0] if ":" in label else "", []).append(label)
-    if groups.keys() == {""} or len(groups) > 7 or len(labels) <= 12:
+    if groups.keys() == {""} or len(groups) > 7 or len(labels) <= _FEW:
         return [_Place(label, names.shown[label]) for label in labels]
     places = []
     for group in sorted(groups, key=lambda name: (name != "", -sum(support[label] for label in groups[name]))):
@@ -129,7 +135,7 @@ def _draw_cells(axes: "Axes", counts: np.ndarray, places: Sequence[_Place], cell
 
     points = min(9.0, max(5.6, cell * 72 * 0.43))
     for row, column in np.argwhere(counts > 0):
-        if row == column or shares[row, column] >= 0.05 or size <= 12:
+        if row == column or shares[row, column] >= 0.05 or size <= _FEW:
             dark = pixels[row, column] @ (0.299, 0.587, 0.114) < 0.6
             colour = "white" if dark else INK
             axes.text(column, row, _short(counts[row, column]), ha="center", va="center", fontsize=points, color=colour)
@@ -219,12 +225,11 @@ def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
     with page(path, WIDTH * max(across, 2) / 4, 0.8 + 2.2 * down, names, notes) as figure:
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
         together = precision_recall(probabilities.ravel(), right.ravel())
-        for axes, (name, columns) in zip(grid.flat, panels, strict=False):
+        for number, (axes, (name, columns)) in enumerate(zip(grid.flat, panels, strict=False)):
             positive, answered = right[:, columns], given[:, columns]
-            alone = len(columns) == 1
             curve = precision_recall(probabilities[:, columns].ravel(), positive.ravel())
             axes.plot(*_thinned(together[0], together[1]), color=_FAINT, linewidth=1)
-            axes.plot(*_thinned(curve[0], curve[1]), color=_BLUE if alone else INK, linewidth=1.8)
+            axes.plot(*_thinned(curve[0], curve[1]), color=_BLUE if number else INK, linewidth=1.8)
             if answered.any():
                 hits = (positive & answered).sum()
                 place = (hits / positive.sum(), hits / answered.sum())
@@ -233,13 +238,12 @@ def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
             axes.set_title(name, loc="left", fontsize=SMALL + 0.5, color=INK, pad=4)
             axes.text(0.04, 0.06, f"area {100 * curve[2]:.1f} %, {rows:,} rows", fontsize=SMALL, color=INK, zorder=6)
             axes.set(xlim=(0, 1), ylim=(0, 1.03), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-            axes.tick_params(labelsize=SMALL)
+            lowest = number + across >= len(panels)
+            axes.tick_params(labelsize=SMALL, labelbottom=lowest)
+            axes.set_xlabel("recall" if lowest else "", fontsize=SMALL + 1)
+            axes.set_ylabel("" if number % across else "precision", fontsize=SMALL + 1)
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
-        for axes in grid[:, 0]:
-            axes.set_ylabel("precision", fontsize=SMALL + 1)
-        for axes in grid[-1]:
-            axes.set_xlabel("recall", fontsize=SMALL + 1)
     return True
 
 
@@ -279,14 +283,13 @@ def plot_classes(rows: Mapping[str, Sequence[str | None]], labels: Sequence[str]
         axes.hlines(places, np.nanmin(shares, 0), np.nanmax(shares, 0), color=_FAINT, linewidth=1.5, zorder=2)
         for number, (use, count) in enumerate(counts.items()):
             colour, marker = (_BLUE, _ORANGE, _GREEN)[number % 3], "oDs"[number % 3]
-            name = f"{use}, {count.total():,} rows"
             axes.plot(
                 shares[number],
                 places,
                 marker,
                 color=colour,
-                label=name,
-                markersize=6,
+                label=use,
+                markersize=max(4, 8.5 - 2.5 * number),
                 markeredgecolor="white",
                 zorder=4,
             )
@@ -297,7 +300,7 @@ def plot_classes(rows: Mapping[str, Sequence[str | None]], labels: Sequence[str]
         label_rows(axes, [names.shown[label] for label in shown])
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("% of the rows")
+        axes.set_xlabel(f"% of the rows ({', '.join(f'{use} {count.total():,}' for use, count in counts.items())})")
         title(axes, "How frequent each relation is")
         _legend(axes)
     return True
@@ -318,4 +321,4 @@ def _thinned(recall: np.ndarray, precision: np.ndarray, most: int = 2000) -> tup
 
 def _legend(axes: "Axes") -> None:
     """Above the right corner, beside the title."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=SMALL + 1, borderaxespad=1)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=SMALL + 1, borderaxespad=1.6)

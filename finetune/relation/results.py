@@ -177,7 +177,7 @@ def _plot(run: RelationRun, outcome: Outcome) -> None:
             "AUPRC",
             "%",
             [Line("dev_auprc", "dev", "points")],
-            [Reference(guessed["auprc"], "the labels' shares")],
+            [Reference(guessed["auprc"], "a guess")],
             scale=100,
         ),
         Panel("Learning rate", "", [Line("learning_rate", "", "exact")]),
@@ -242,16 +242,16 @@ def _last(outcome: Outcome) -> str:
 
 
 def _result_table(run: RelationRun, outcome: Outcome) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
-    """Rows and header: this model, and what guessing by the labels' shares would score."""
+    """Rows and header: this model, and what a guess would score."""
     use = _last(outcome)
     guessed = guess(outcome.predictions[use], run.model.shares, run.config.negative_label)
     columns = {f"{name} rows": metrics for name, metrics in outcome.metrics.items()}
-    columns |= {"a guess by the labels' shares": guessed}
+    columns |= {"a guess": guessed}
     return metric_rows(columns), ("", *columns)
 
 
 def _explanation(run: RelationRun) -> list[Paragraph]:
-    said = []
+    said = ["A guess answers with the most common label, and ranks the rows at random."]
     if run.config.negative_label in run.rows.labels:
         said.append(f"Micro and macro F1 leave {run.config.negative_label} out; micro F1 and AUPRC are KLUE's.")
     missing = len(run.rows.labels) - len({row.label for row in run.rows.test or run.rows.dev} & set(run.rows.labels))

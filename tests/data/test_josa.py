@@ -51,6 +51,6 @@ def test_readings(text: str, expected: str) -> None:
 
 
 def test_final_consonant_is_told_by_name() -> None:
-    assert [final_consonant(word) for word in ("길", "강", "값", "나무", "3", "L", "", "?")] == [
-        *("ㄹ", "ㅇ", "ㅄ", "", "ㅁ", "ㄹ", "", ""),
+    assert [final_consonant(word) for word in ("길", "강", "값", "나무", "3", "L", "", "?", "٣")] == [
+        *("ㄹ", "ㅇ", "ㅄ", "", "ㅁ", "ㄹ", "", "", ""),
     ]

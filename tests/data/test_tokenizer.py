@@ -7,11 +7,14 @@ import unicodedata
 
 import pytest
 import transformers
-from tokenizers import Tokenizer
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from data.errors import DataError
 from data.tokenizer import (
     MARKER_TOKENS,
+    PUNCTUATION,
     RESERVED_TOKENS,
     SPECIAL_TOKENS,
     UNUSED_TOKENS,
@@ -136,6 +139,54 @@ def test_foreign_tokenizer_does_not_pad_or_truncate(wordpiece, tmp_path):
     )
 
 
+CHARACTERS = "국민청원학교이가은는아 .)大國aBé1\u200b뷁\t"
+
+
+@pytest.fixture(scope="module", params=["ours", "lowercase", "without accents"])
+def any_wordpiece(request, wordpiece):
+    if request.param == "ours":
+        return wordpiece
+    vocabulary = [*SPECIAL_TOKENS, "국민", "##청원", "ab", "##ba", "##국민"]
+    characters = set(unicodedata.normalize("NFKD", CHARACTERS) + CHARACTERS) - set(" \t뷁\u200b")
+    vocabulary += sorted({form for character in characters for form in (character, f"##{character}")})
+    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        strip_accents=request.param == "without accents", lowercase=request.param == "lowercase"
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return WordPiece(tokenizer)
+
+
+@given(
+    parts=st.lists(st.text(CHARACTERS, max_size=6) | st.sampled_from(["국민청원", "[MASK]", "가" * 101]), max_size=3),
+    data=st.data(),
+)
+@example(parts=["국민청원"], data=2)
+@example(parts=["학교) 은"], data=3)
+@example(parts=["大國은"], data=2)
+@example(parts=["국민\u200b은"], data=2)
+def test_a_text_goes_on_as_if_it_had_not_been_cut(any_wordpiece, parts, data):
+    text = "".join(parts)
+    cut = data if isinstance(data, int) else data.draw(st.integers(0, len(text)))
+    whole = any_wordpiece.tokenizer.encode(text, add_special_tokens=False)
+    continued = any_wordpiece.encode_continuations([text[cut:]], after=[text[:cut]])[0]
+    if not any(start < cut < end for start, end in whole.offsets):
+        assert any_wordpiece.encode([text[:cut]])[0] + continued == whole.ids
+    assert all(0 <= index < any_wordpiece.vocab_size for index in continued)
+
+
+def test_continuations_where_the_word_has_no_boundary(wordpiece):
+    texts = ["학교가", "뷁 학교", "은", "", "학교" * 60, ". 학교"]
+    continued = wordpiece.encode_continuations(texts, after=["국", "국", "뷁", "국", "국", "국"])
+    tokens = [" ".join(pieces(wordpiece, ids)) for ids in continued]
+    longest = max(end for end in range(1, 4) if wordpiece.tokenizer.token_to_id(f"##{'학교가'[:end]}") is not None)
+    assert tokens[0].startswith(f"##{'학교가'[:longest]}") and tokens[0].replace(" ##", "") == "##학교가"
+    assert tokens[1:] == ["[UNK] 학교", "##은", "", "[UNK]", ". 학교"]
+    with pytest.raises(ValueError):
+        wordpiece.encode_continuations(["은", "는"], after=["국"])
+
+
 def test_coverage_counts_what_it_says(wordpiece):
     coverage = measure_coverage(wordpiece, ["학교 뷁", "학교"])
     tokens = [token for sentence in wordpiece.encode(["학교 뷁", "학교"]) for token in sentence]
@@ -150,8 +201,9 @@ def test_the_rarest_characters_give_way(tmp_path):
     rare = "".join(chr(ord("힣") - i) for i in range(60))
     path.write_text(f"{common} {rare}\n" + f"{common}\n" * 50, encoding="utf-8")
     wordpiece = train_wordpiece(path, 300)
-    kept = [token for token in wordpiece.tokens if len(token) == 1]
+    kept = [token for token in wordpiece.tokens if len(token) == 1 and token not in PUNCTUATION]
     assert len(kept) == alphabet_size(300) == 60
+    assert set(wordpiece.tokens) >= PUNCTUATION
     assert set(kept) >= {chr(ord("가") + i) for i in range(50)}
 
 
