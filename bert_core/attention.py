@@ -5,8 +5,8 @@
 - `varlen`: `torch.nn.attention.varlen` reads the packed rows as they are. CUDA of compute capability 8 and above, half
   precision, no dropout on the probabilities (the kernel has none).
 - `sdpa`: `scaled_dot_product_attention` on a padded rectangle; everywhere.
-- `matmul`: the formula as batched products on the same rectangle. For half precision on CPUs, where PyTorch's fused kernel
-  takes 1.6 to 2.8 times as long (`benchmarks/attention_paths.py`).
+- `matmul`: the formula as batched products on the same rectangle. For CPUs: in half precision, where PyTorch's fused kernel
+  takes 1.6 to 2.8 times as long (`benchmarks/attention_paths.py`), and with dropout, which that kernel lacks.
 - `reference`: the formula itself, a sequence at a time. What the tests hold the others against.
 
 Shapes: T real tokens, B sequences, L longest sequence, H heads, K head size.
@@ -19,17 +19,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bert_core.dropout import dropout as drop
 from bert_core.packing import Packed, pad, unpad
+
+_HALF = (torch.bfloat16, torch.float16)
 
 AttentionPath = Literal["varlen", "sdpa", "matmul", "reference"]
 
 
 def choose_path(device: torch.device, dtype: torch.dtype, dropout: float) -> AttentionPath:
     """The fastest path that computes exactly what is asked for."""
-    if dtype not in (torch.bfloat16, torch.float16):
-        return "sdpa"
     if device.type == "cpu":
-        return "matmul"
+        return "matmul" if dropout or dtype in _HALF else "sdpa"
+    if dtype not in _HALF:
+        return "sdpa"
     return "varlen" if dropout == 0 and _has_varlen(device) else "sdpa"
 
 
@@ -91,7 +94,7 @@ def _matmul(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
         scores = scores.masked_fill(~mask, -torch.inf)
     probabilities = scores.softmax(-1)
     if dropout:
-        probabilities = F.dropout(probabilities, dropout)
+        probabilities = drop(probabilities, dropout)
     return unpad((probabilities @ value).transpose(1, 2), packed)  # [B, L, H, K] → [T, H, K]
 
 
@@ -108,5 +111,5 @@ def _reference(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
     for sequence in qkv.split(packed.boundaries.diff().tolist()):
         query, key, value = sequence.permute(1, 2, 0, 3)  # [H, length, K] each
         scores = query @ key.transpose(1, 2) / key.shape[-1] ** 0.5
-        attended.append((F.dropout(scores.softmax(-1), dropout) @ value).transpose(0, 1))
+        attended.append((drop(scores.softmax(-1), dropout) @ value).transpose(0, 1))
     return torch.cat(attended)

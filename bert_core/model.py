@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from bert_core.attention import AttentionPath, self_attention
 from bert_core.config import BertConfig
+from bert_core.dropout import Dropout
 from bert_core.packing import Packed
 
 
@@ -29,7 +30,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed) -> Tensor:
         embedded = self.token(packed.input_ids)  # [T, D]
@@ -76,7 +77,7 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden: Tensor, packed: Packed) -> Tensor:
         hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, packed)))  # [T, D]

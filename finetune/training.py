@@ -251,7 +251,9 @@ def _status(trainer: pl.Trainer, watch: Watch, evaluation: Evaluation) -> Progre
         fields.append(("loss", f"{watch.latest['train_loss']:.3f}"))
     for name in evaluation.task.score[:1]:
         if evaluation.best is not None:
-            fields.append((f"dev {name.replace('_', ' ').replace('f1', 'F1')}", f"{evaluation.latest[f'dev_{name}']:.1%}"))
+            fields.append(
+                (f"dev {name.replace('_', ' ').replace('f1', 'F1')}", f"{evaluation.latest[f'dev_{name}']:.1%}")
+            )
             fields.append(("best", f"{evaluation.best[0]:.1%}"))
     if watch.latest:
         fields.append(("tokens/s", quantity(watch.latest["real_tokens_per_second"])))

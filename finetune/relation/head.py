@@ -33,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from bert_core.config import BertConfig
+from bert_core.dropout import Dropout
 from bert_core.model import Bert, initialize
 from bert_core.packing import Packed
 from finetune.relation.config import Activation, ClsInput, Concat, EntityLayer, EntityPooling
@@ -138,7 +139,7 @@ class Transform(nn.Module):
 
     def __init__(self, width: int, hidden_size: int, activation: Activation | None, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation = {"tanh": nn.Tanh, "gelu": nn.GELU, None: nn.Identity}[activation]()
         self.linear = nn.Linear(width, hidden_size)
 
@@ -207,7 +208,7 @@ class RelationHead(nn.Module):
             width = hidden_size if layer == "cls" else entity_width
             activation = None if layer == "cls" and self.uses_pooler else options.activation
             self.layers[layer] = Transform(width, hidden_size, activation, options.dropout)
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = Dropout(options.dropout)
         classifier = HierarchicalClassifier if options.hierarchical else FlatClassifier
         self.classifier = classifier(len(self.terms) * hidden_size, labels)
         self.apply(lambda module: initialize(module, config.initializer_range))

@@ -123,7 +123,9 @@ def _notes(rows: RelationRows, config: RelationConfig) -> list[str]:
                 f"{count:,} of {len(file.ids):,} {use} rows are left out: {reasons} (places in data_report.json)."
             )
         if file.found_again:
-            notes.append(f"In {len(file.found_again):,} {use} rows an entity stands at another place than its offsets say.")
+            notes.append(
+                f"In {len(file.found_again):,} {use} rows an entity stands at another place than its offsets say."
+            )
     seen, trained = {sentence_key(row.sentence) for row in rows.train}, {row.label for row in rows.train}
     for use, others in (("dev", rows.dev), ("test", rows.test)):
         new = Counter(row.label for row in others if row.label not in trained)

@@ -32,7 +32,11 @@ def grid_figures(config: RelationConfig) -> dict[str, str]:
 
 
 def write_together(
-    outcomes: Sequence[Outcome], directory: RunDirectory, rows: RelationRows, tracking: Tracking | None, console: Console
+    outcomes: Sequence[Outcome],
+    directory: RunDirectory,
+    rows: RelationRows,
+    tracking: Tracking | None,
+    console: Console,
 ) -> None:
     """Writes the runs' common answers and shows how good they are; nothing for a sweep.
 
