@@ -23,7 +23,7 @@ from experiment.environment import cpu_name, supports_bf16
 from experiment.plots import Line, Panel, Reference, plot_curves
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import PretrainConfig
-from pretrain.initial import shrink_writers, start_at_unigram
+from pretrain.initial import look_at_neighbours, shrink_writers, start_at_unigram
 from pretrain.stream import BatchStream
 from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
 
@@ -49,6 +49,8 @@ class Recipe:
     max_length: int = 128
     short_share: float = 0.0
     """Share of the steps that sequences of 64 are trained on first."""
+    neighbours: bool = False
+    """Half of the heads begin at the neighbours."""
 
 
 RECIPES = [
@@ -68,6 +70,7 @@ RECIPES = [
     Recipe("both, 16,000 words", vocab_size=16000),
     Recipe("both, sequences of 64", max_length=64),
     Recipe("both, scale 0.04, 1.5e-3, 64 then 128", 1.5e-3, initializer_range=0.04, short_share=0.7),
+    Recipe("both, scale 0.04, 1.5e-3, heads at the neighbours", 1.5e-3, initializer_range=0.04, neighbours=True),
 ]
 
 
@@ -95,6 +98,8 @@ def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup
         start_at_unigram(network, text.frequencies)
     if recipe.writers:
         shrink_writers(network)
+    if recipe.neighbours:
+        look_at_neighbours(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.01, fused=True
     )

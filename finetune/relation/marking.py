@@ -116,6 +116,7 @@ class RelationMarker:
         tokens: what is written for each marker, as tokens with spaces between: "SUBJ:ORG" → "[SUBJ:ORG]" and "/SUBJ:ORG" →
             "[/SUBJ:ORG]", or "@ * 단체 *" and "@". See `choose_tokens`.
         unknown_types: how often `mark` met a type that it has no marker for.
+        untyped: how many entities without a type it met in a scheme that shows types.
 
     Raises:
         DataError: the vocabulary lacks tokens for the markers, or there are no types for a scheme that needs them.
@@ -133,6 +134,7 @@ class RelationMarker:
         self.options = options
         self.tokens = choose_tokens(wordpiece, options.scheme, types) if tokens is None else dict(tokens)
         self.unknown_types: Counter[str] = Counter()
+        self.untyped = 0
         ids = {name: [wordpiece.id_of(token) for token in text.split(" ")] for name, text in self.tokens.items()}
         self._frames = {name: Frame(ids[name], ids.get(f"/{name}", [])) for name in ids if not name.startswith("/")}
         if options.scheme == "none":
@@ -219,7 +221,10 @@ class RelationMarker:
         return Marked(np.array(ids + question), types, subject, object_, subject_block, object_block, cut)
 
     def _frame(self, role: str, entity: Entity) -> Frame:
-        if entity.type is None or self.options.scheme not in SHOWS_TYPES:
+        if self.options.scheme not in SHOWS_TYPES:
+            return self._frames[role]
+        if entity.type is None:
+            self.untyped += 1
             return self._frames[role]
         frame = self._frames.get(f"{role}:{entity.type}")
         if frame is None:
@@ -252,6 +257,17 @@ class RelationMarker:
                 least += max(len(ids) for either in encoded for ids in either)
             least += 2 + 1
         return least
+
+
+def type_notes(marker: RelationMarker) -> list[str]:
+    """What people should know of the entities' types that a marker has met."""
+    notes = [
+        f"The model has no marker for the entity type {kind} ({count:,} times); it is marked without a type."
+        for kind, count in marker.unknown_types.items()
+    ]
+    if marker.untyped:
+        notes.append(f"{marker.untyped:,} entities have no type; they are marked without one.")
+    return notes
 
 
 # ---- fitting ----

@@ -18,6 +18,7 @@ from experiment.machine import Machine, choose_machine
 from experiment.run_directory import RunDirectory, replacing
 from finetune.relation.config import RelationConfig
 from finetune.relation.evaluation import metric_rows, metrics_of, write_evaluation
+from finetune.relation.marking import type_notes
 from finetune.relation.model import DESCRIPTION_FILE, RelationModel
 from finetune.relation.predictions import Predictions, mean_predictions, write_predictions, write_submission
 from finetune.relation.run import KIND
@@ -109,8 +110,8 @@ def _show(
             f"{len(places):,} rows could not be read ({reason}, {places[0]} first); they are answered with the labels' "
             "shares in training."
         )
-    for kind, count in model.marker.unknown_types.items():
-        console.note(f"The model does not know the entity type {kind} ({count:,} times); it is marked without a type.")
+    for note in type_notes(model.marker):
+        console.note(note)
     if any(label is not None for label in predictions.gold):
         metrics = metrics_of(predictions, model.negative_label)
         write_evaluation(path.parent, f"{path.stem}_", predictions, metrics)

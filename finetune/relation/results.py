@@ -20,6 +20,7 @@ from finetune.relation.evaluation import (
     write_evaluation,
 )
 from finetune.relation.plots import plot_classes, plot_confusion, plot_f1, plot_precision_recall
+from finetune.relation.marking import type_notes
 from finetune.relation.predictions import Predictions, mistakes, write_predictions
 from finetune.relation.start import RelationRun
 
@@ -56,7 +57,7 @@ def show_start(run: RelationRun) -> None:
     if not config.train_file:
         console.note("No --train_file was given, so this run uses generated relations.")
     console.table([*_data_rows(run), *_run_rows(run)])
-    for note in run.rows.notes:
+    for note in [*run.rows.notes, *type_notes(run.model.marker)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(run):
@@ -223,7 +224,7 @@ def _write_report(run: RelationRun, outcome: Outcome, environment: dict[str, Any
                 "Rows",
                 [
                     Table(_data_rows(run)),
-                    *[Paragraph(note) for note in run.rows.notes],
+                    *[Paragraph(note) for note in [*run.rows.notes, *type_notes(run.model.marker)]],
                     Picture(plots / "classes.png", "Relations among the rows"),
                     Picture(plots / "lengths.png", "Lengths"),
                 ],

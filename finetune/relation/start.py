@@ -131,5 +131,6 @@ def input_report(run: RelationRun) -> dict[str, Any]:
         "longer_than_max_length": counts,
         "first_places": cut,
         "entity_types_unknown_to_training": dict(run.model.marker.unknown_types),
+        "entities_without_a_type": run.model.marker.untyped,
         "marker_tokens": dict(run.model.marker.tokens),
     }

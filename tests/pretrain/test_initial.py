@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from bert_core.config import BertConfig
 from bert_core.model import BertForPreTraining
 from bert_core.packing import pack
-from pretrain.initial import prepare_network
+from pretrain.initial import look_at_neighbours, prepare_network
 
 CONFIG = BertConfig(vocab_size=40, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=48)
 
@@ -26,5 +26,43 @@ def test_the_first_guess_is_the_unigram_and_only_the_writers_change_besides():
             assert torch.isfinite(tensor).all() and tensor.std() > 0.5
         elif name.endswith(("attention.output.weight", "contract.weight")):
             torch.testing.assert_close(tensor, before[name] / 2)
-        else:
+        elif not name.endswith(("position.weight", "qkv.weight")):  # those are below
             assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize(("heads", "hidden"), [(4, 256), (2, 128)])
+def test_half_of_the_heads_begin_at_the_neighbours(heads, hidden):
+    config = BertConfig(
+        vocab_size=500, hidden_size=hidden, num_hidden_layers=2, num_attention_heads=heads, intermediate_size=64,
+        max_position_embeddings=60, initializer_range=0.04,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = BertForPreTraining(config).eval()
+    before = network.bert.blocks[0].attention.qkv.weight.clone()
+    look_at_neighbours(network)
+    packed = pack([torch.randint(5, 500, (60,)).tolist()])
+    with torch.no_grad():
+        embedded = network.bert.embeddings(packed)
+        query, key, _ = network.bert.blocks[0].attention.qkv(embedded).view(60, 3, heads, -1).unbind(1)
+        attention = (torch.einsum("qhk,lhk->hql", query, key) / config.head_size**0.5).softmax(-1)
+    inner = torch.arange(5, 55)
+    for head, away in enumerate((-1, 1)):
+        assert (attention[head, inner].argmax(-1) == inner + away).float().mean() > 0.9
+        assert attention[head, inner, inner + away].mean() > 0.2
+    after = network.bert.blocks[0].attention.qkv.weight
+    assert torch.equal(after.view(3, heads, -1)[2], before.view(3, heads, -1)[2])  # values
+    if heads > 2:
+        assert torch.equal(after.view(3, heads, -1)[:, 2:], before.view(3, heads, -1)[:, 2:])
+    assert network.bert.embeddings.position.weight.norm(dim=1).max() < 1.3 * 0.04 * hidden**0.5
+
+
+@pytest.mark.parametrize(("heads", "hidden"), [(1, 26), (3, 39)])
+def test_odd_sizes_have_such_heads_too(heads, hidden):
+    network = BertForPreTraining(
+        BertConfig(vocab_size=50, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=heads, intermediate_size=8)
+    )
+    look_at_neighbours(network)
+    assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
+    positions = network.bert.embeddings.position.weight
+    similar = torch.nn.functional.normalize(positions[:60]) @ torch.nn.functional.normalize(positions[:60]).T
+    assert (similar - torch.eye(60)).abs().max() < 0.75  # each position is most like itself
