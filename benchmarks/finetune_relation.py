@@ -201,7 +201,7 @@ def main() -> None:
                 rates[case].append(len(marked) / elapsed)
         print(f"round {number} of {arguments.rounds}", flush=True)
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (name, precision, phase), found in rates.items():
         ratios = [ours / theirs for ours, theirs in zip(rates["ours", precision, phase], found, strict=True)]
         rows.append(

@@ -72,8 +72,10 @@ def look_at_neighbours(network: BertForPreTraining) -> None:
         table[:, :size] = amplitude * torch.cat([angles.sin(), angles.cos()], 1)
         # After the first LayerNorm a position has a third of the squared length D; token and segment have the others.
         gain = (NEIGHBOUR_SCORE * config.head_size**0.5 / (config.hidden_size / 3)) ** 0.5
-        for block in bert.blocks:
-            query, key, _ = block.attention.qkv.weight.view(3, config.num_attention_heads, config.head_size, -1)
+        for name, weight in bert.named_parameters():
+            if not name.endswith("qkv.weight"):
+                continue
+            query, key, _ = weight.view(3, config.num_attention_heads, config.head_size, -1)
             for head in range(min(config.num_attention_heads, max(2, config.num_attention_heads // 2))):
                 away = (head // 2 + 1) * (1 if head % 2 else -1)
                 sine, cosine = (away * frequencies).sin().diag(), (away * frequencies).cos().diag()

@@ -19,8 +19,8 @@ from finetune.relation.evaluation import (
     scores_of,
     write_evaluation,
 )
-from finetune.relation.plots import plot_classes, plot_confusion, plot_f1, plot_precision_recall
 from finetune.relation.marking import type_notes
+from finetune.relation.plots import plot_classes, plot_confusion, plot_f1, plot_precision_recall
 from finetune.relation.predictions import Predictions, mistakes, write_predictions
 from finetune.relation.start import RelationRun
 
@@ -128,7 +128,8 @@ def _run_rows(run: RelationRun) -> list[tuple[str, str]]:
 
 def _examples(run: RelationRun) -> list[tuple[str, str]]:
     """A title and the tokens of training rows, of different relations where possible."""
-    tokens, shown, seen = run.model.wordpiece.tokens, [], set()
+    tokens, seen = run.model.wordpiece.tokens, set()
+    shown: list[tuple[str, str]] = []
     for row, marked in zip(run.rows.train, run.marked["train"], strict=True):
         if row.label not in seen and len(shown) < EXAMPLES:
             seen.add(row.label)

@@ -59,7 +59,9 @@ def test_half_of_the_heads_begin_at_the_neighbours(heads, hidden):
 @pytest.mark.parametrize(("heads", "hidden"), [(1, 26), (3, 39)])
 def test_odd_sizes_have_such_heads_too(heads, hidden):
     network = BertForPreTraining(
-        BertConfig(vocab_size=50, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=heads, intermediate_size=8)
+        BertConfig(
+            vocab_size=50, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=heads, intermediate_size=8
+        )
     )
     look_at_neighbours(network)
     assert all(torch.isfinite(parameter).all() for parameter in network.parameters())

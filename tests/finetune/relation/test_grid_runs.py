@@ -70,7 +70,9 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(configure, tmp_path, monk
         return run(config, directory, *arguments, **keywords)
 
     monkeypatch.setattr(pipeline, "run_relation", stops_at_the_third)
-    with pytest.raises(InterruptedRun, match=r"2 of 4 runs are finished; go on with: python run_finetune.py --task re --resume"):
+    with pytest.raises(
+        InterruptedRun, match=r"2 of 4 runs are finished; go on with: python run_finetune.py --task re --resume"
+    ):
         fine_tune(config)
     monkeypatch.setattr(pipeline, "run_relation", lambda *a, **k: (done.append(a[1].name), run(*a, **k))[1])
     path = fine_tune(replace(configure(), resume="auto", **dict.fromkeys(_GIVEN, None) | _DEFAULTS))

@@ -147,7 +147,9 @@ def test_every_option_trains(configure, changes):
 
 
 def test_training_rows_can_be_fewer_while_the_dev_rows_stay(configure):
-    whole, part = (metrics_of(fine_tune(configure(epochs=1, train_rows=rows)), "data_report.json") for rows in (None, 40))
+    whole, part = (
+        metrics_of(fine_tune(configure(epochs=1, train_rows=rows)), "data_report.json") for rows in (None, 40)
+    )
     assert whole["rows_used"]["dev"] == part["rows_used"]["dev"] == 24
     assert whole["rows_used"]["train"] == 96 and 38 <= part["rows_used"]["train"] <= 42
 
@@ -164,7 +166,7 @@ def test_a_run_that_cannot_begin_leaves_nothing(configure, tmp_path):
 
 
 def test_what_is_needed_is_said_in_a_sentence(configure, tmp_path):
-    with pytest.raises(UsageError, match="no finished run to start from; pretrain one with python run.py"):
+    with pytest.raises(UsageError, match=r"no finished run to start from; pretrain one with python run\.py"):
         fine_tune(configure(checkpoint=None))
     with pytest.raises(UsageError, match="holds no BERT"):
         fine_tune(configure(checkpoint=tmp_path))
