@@ -15,15 +15,15 @@ from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import open_tracking
 from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
-from finetune.grid import SWEEP, parent_tag, run_grid
-from finetune.grid_plan import plan
+from finetune.grid.plan import plan
+from finetune.grid.runs import SWEEP, parent_tag, run_grid
+from finetune.grid.sweep import Sweep, read_sweep
 from finetune.relation.config import RelationConfig
-from finetune.relation.prediction import predict
+from finetune.relation.predict import predict
 from finetune.relation.rows import read_rows
 from finetune.relation.run import KIND, run_relation
 from finetune.relation.together import grid_figures, show_next, write_together
 from finetune.start import find_checkpoint
-from finetune.sweep import Sweep, read_sweep
 
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""

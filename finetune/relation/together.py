@@ -15,7 +15,7 @@ import numpy as np
 from experiment.console import Console
 from experiment.run_directory import RunDirectory
 from experiment.tracking import Tracking
-from finetune.grid_statistics import Outcome
+from finetune.grid.statistics import Outcome
 from finetune.relation.config import RelationConfig
 from finetune.relation.evaluation import METRICS, metric_rows, metrics_of, write_evaluation
 from finetune.relation.predictions import Predictions, mean_predictions, read_predictions, write_predictions

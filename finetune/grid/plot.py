@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiment.figures import fonts_for
 from experiment.plots import COLOURS, GRID, INK, MUTED, STYLE, save_png
-from finetune.sweep import as_text
+from finetune.grid.sweep import as_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -28,10 +28,10 @@ from experiment.options import write_yaml
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import Tracking
 from experiment.training import InterruptedRun, NotFiniteError
-from finetune.grid_plan import Child
-from finetune.grid_results import RESULT_FILES, show_results, shown, write_results
-from finetune.grid_statistics import Outcome
-from finetune.sweep import Sweep, as_text
+from finetune.grid.plan import Child
+from finetune.grid.results import RESULT_FILES, show_results, shown, write_results
+from finetune.grid.statistics import Outcome
+from finetune.grid.sweep import Sweep, as_text
 
 SWEEP = "sweep.yaml"
 """The parent's copy of the sweep file, which a resumed grid is read from."""

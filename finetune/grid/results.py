@@ -20,10 +20,10 @@ from collections.abc import Collection, Mapping, Sequence
 from experiment.console import Console
 from experiment.options import as_dict
 from experiment.run_directory import RunDirectory
-from finetune.grid_plan import Child
-from finetune.grid_plot import plot_cells
-from finetune.grid_statistics import CellResult, Outcome, by_cell, summary, verdict
-from finetune.sweep import as_text
+from finetune.grid.plan import Child
+from finetune.grid.plot import plot_cells
+from finetune.grid.statistics import CellResult, Outcome, by_cell, summary, verdict
+from finetune.grid.sweep import as_text
 
 RESULT_FILES = ("results.md", "results.csv", "results.json", "results.png")
 

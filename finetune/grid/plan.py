@@ -14,7 +14,7 @@ from typing import Any
 
 from experiment.errors import UsageError
 from experiment.options import as_dict, read_options
-from finetune.sweep import Cell, Sweep, as_text
+from finetune.grid.sweep import Cell, Sweep, as_text
 
 _NAME_BYTES = 100
 _RESET = ("sweep", "seeds", "name", "resume")

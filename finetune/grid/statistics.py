@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from finetune.grid_plan import Child
+from finetune.grid.plan import Child
 
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 """Two-sided 95 % points of Student's t for 1 to 10 degrees of freedom; the last one does for more, on the careful side."""

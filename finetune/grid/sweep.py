@@ -13,7 +13,7 @@
 
 `--sweep 머리.yaml` trains fifteen models, `--sweep 머리.yaml --seeds 7` five. The names are those of the flags, the values
 are checked as `--config` checks them, and every mistake is reported with its line. `--sweep activation`, without a path,
-means the sweep of that name in the folder `sweeps` of this package.
+means the sweep of that name in `finetune/sweeps`.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from experiment.options import Option, OptionFile, read_options
 if TYPE_CHECKING:
     import yaml
 
-SHIPPED = Path(__file__).parent / "sweeps"
+SHIPPED = Path(__file__).parents[1] / "sweeps"
 _KEYS = ("description", "settings", "grid", "cells", "seeds")
 _OF_THE_WHOLE = {
     "task", "predict", "ensemble", "output", "sweep", "folds", "resume", "output_dir", "name", "tracking_uri",

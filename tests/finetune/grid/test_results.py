@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from experiment.console import Console
 from experiment.run_directory import RunDirectory
-from finetune.grid_plan import plan
-from finetune.grid_plot import plot_cells
-from finetune.grid_results import RESULT_FILES, show_results, shown, write_results
-from finetune.grid_statistics import Outcome
+from finetune.grid.plan import plan
+from finetune.grid.plot import plot_cells
+from finetune.grid.results import RESULT_FILES, show_results, shown, write_results
+from finetune.grid.statistics import Outcome
+from finetune.grid.sweep import Cell, Sweep
 from finetune.relation.config import RelationConfig
-from finetune.sweep import Cell, Sweep
 
 HEADS = Sweep(
     Path("a.yaml"),
@@ -201,7 +201,7 @@ def test_numbers_keep_their_own_order(tmp_path: Path, drawn: list[Figure]) -> No
 def test_what_cannot_be_drawn(tmp_path: Path, drawn: list[Figure], monkeypatch: pytest.MonkeyPatch) -> None:
     assert not plot_cells([({"markers": "none"}, [])], tmp_path / "a.png", title="", x_label="")
     assert not (tmp_path / "a.png").exists()
-    monkeypatch.setattr("finetune.grid_plot.fonts_for", lambda texts: (["DejaVu Sans"], "모델"))
+    monkeypatch.setattr("finetune.grid.plot.fonts_for", lambda texts: (["DejaVu Sans"], "모델"))
     long = "/home/" + "a" * 80 + "/$모델$"
     plot_cells([({"checkpoint": long}, [0.5])], tmp_path / "a.png", title="모델", x_label="")
     assert drawn[0].axes[0].get_title(loc="left") == "??"

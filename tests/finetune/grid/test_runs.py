@@ -17,12 +17,13 @@ from experiment.options import parse, write_yaml
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking
 from experiment.training import InterruptedRun, NotFiniteError
-from finetune import grid, grid_results
-from finetune.grid import parent_tag, run_grid
-from finetune.grid_plan import Child, plan
-from finetune.grid_statistics import Outcome
+from finetune.grid import results as grid_results
+from finetune.grid import runs as grid
+from finetune.grid.plan import Child, plan
+from finetune.grid.runs import parent_tag, run_grid
+from finetune.grid.statistics import Outcome
+from finetune.grid.sweep import read_sweep
 from finetune.relation.config import RelationConfig
-from finetune.sweep import read_sweep
 
 SWEEP = read_sweep("activation", RelationConfig)
 CHILDREN = plan(RelationConfig(), SWEEP, [0, 1])

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.grid_plan import plan
-from finetune.grid_statistics import CellResult, Outcome, ahead, by_cell, summary, verdict
+from finetune.grid.plan import plan
+from finetune.grid.statistics import CellResult, Outcome, ahead, by_cell, summary, verdict
+from finetune.grid.sweep import Cell, Sweep
 from finetune.relation.config import RelationConfig
-from finetune.sweep import Cell, Sweep
 
 ACTIVATIONS = Sweep(Path("a.yaml"), "", {}, [Cell({"activation": "tanh"}, ""), Cell({"activation": "gelu"}, "")], [])
 TANH, GELU = [0.615, 0.630, 0.619], [0.621, 0.634, 0.628]  # of the module's docstring

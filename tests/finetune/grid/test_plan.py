@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiment.errors import UsageError
-from finetune.grid_plan import plan
+from finetune.grid.plan import plan
+from finetune.grid.sweep import Cell, Sweep
 from finetune.relation.config import RelationConfig
-from finetune.sweep import Cell, Sweep
 
 
 def sweep(*cells: dict, settings: dict | None = None, seeds: list[int] | None = None) -> Sweep:

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 from experiment.errors import UsageError
-from finetune.grid_plan import plan
+from finetune.grid.plan import plan
+from finetune.grid.sweep import SHIPPED, as_text, read_sweep, shipped_sweeps
 from finetune.relation.config import Concat, MarkerScheme, RelationConfig
-from finetune.sweep import SHIPPED, as_text, read_sweep, shipped_sweeps
 
 
 @pytest.fixture
@@ -125,7 +125,8 @@ def test_the_shipped_sweeps_fit_the_options() -> None:
         "entity_layer_and_concat": 15,
         "label_smoothing": 4,
         "markers": 6,
-        "max_length": 4,
+        "max_length": 3,
+        "pretraining": 6,
     }
 
 
