@@ -15,6 +15,7 @@ whose loss became infinite is kept as failed, in the tables, too; to try it agai
 With several processes all of them call `run_grid`, and the main one writes.
 """
 
+import gc
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -148,6 +149,7 @@ def _run(child: Child, directory: RunDirectory, run_child: RunChild, sentences: 
         failure = str(error)
     except mistakes as error:
         raise UsageError(f"{child.name}: {error}") from error
+    gc.collect()  # a trainer and its network refer to each other, and would stay until the next one fills the memory
     outcome = Outcome(child, metrics, time.monotonic() - start, failure)
     if main:
         own.write_json(_OUTCOME, {"seconds": outcome.seconds, "error": failure})

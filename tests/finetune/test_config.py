@@ -56,8 +56,8 @@ def test_every_option_has_a_help_text():
 
 def test_learning_rates_fall_with_the_width():
     assert [learning_rate_for(width) for width in (128, 256, 300, 768, 1024, 4096)] == [
-        3e-4,
-        3e-4,
+        5e-4,
+        5e-4,
         1e-4,
         5e-5,
         2e-5,

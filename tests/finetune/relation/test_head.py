@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_core.config import BertConfig
+from bert_core.dropout import Dropout
 from bert_core.model import Bert
 from bert_core.packing import pack, pad
 from finetune.relation.config import Activation, ClsInput, Concat, EntityLayer, EntityPooling
@@ -375,8 +376,8 @@ def test_dropout_is_before_each_linear_layer_and_in_training_only():
     head = with_large_weights(RelationHead(CONFIG, options(entity_layer="split", dropout=0.4), LABELS))
     seen = []
     for module in head.modules():
-        if isinstance(module, torch.nn.Dropout):
-            assert module.p == 0.4
+        if isinstance(module, Dropout):
+            assert module.rate == 0.4
             module.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     head(hidden, None, packed, spans)
     subjects, objects = entity_means(hidden, spans).chunk(2)
