@@ -44,7 +44,7 @@ class FineTuneConfig:
     """Where the predictions go; into the run's folder predictions/ when left out."""
 
     epochs: int | None = option(None, "Training")
-    """Passes over the training rows; 3, and 20 on the built-in sample, when left out."""
+    """Passes over the training rows; 3, and 12 on the built-in sample, when left out."""
     batch_size: int = option(32, "Training")
     """Rows a device and forward pass, on average: batches are cut by real tokens, so that each costs the same."""
     accumulate: int = option(1, "Training")
@@ -137,7 +137,7 @@ _LEAST = {
     "evaluations": 1, "patience": 1, "seed": 0, "folds": 2, "devices": 1, "log_every": 1,
 }  # fmt: skip
 
-SAMPLE_EPOCHS, EPOCHS = 20, 3
+SAMPLE_EPOCHS, EPOCHS = 12, 3
 
 LEARNING_RATES = {256: 5e-4, 512: 1e-4, 768: 5e-5, 1024: 2e-5}
 """By hidden size, for the next smaller network as well: BERT's own 5e-5 for base and 2e-5 for large (Devlin et al. 2019,

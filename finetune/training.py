@@ -103,7 +103,7 @@ def train(
     seconds = time.perf_counter() - started
     return {
         "best_epoch": evaluation.best_epoch,
-        "epochs": trainer.global_step / watch.steps_an_epoch,
+        "epochs_trained": trainer.global_step / watch.steps_an_epoch,
         "steps": trainer.global_step,
         "tokens_seen": watch.tokens,
         "real_tokens_per_second": watch.tokens / watch.training_seconds,

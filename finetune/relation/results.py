@@ -271,7 +271,7 @@ def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) 
     rows, header = _result_table(run, outcome)
     console.table(rows, header)
     console.note(
-        f"Best after epoch {figures['best_epoch']:.3g} of {figures['epochs']:.3g}; {quantity(figures['tokens_seen'])} real "
+        f"Best after epoch {figures['best_epoch']:.3g} of {figures['epochs_trained']:.3g}; {quantity(figures['tokens_seen'])} real "
         f"tokens in {duration(figures['wall_seconds'])} ({quantity(figures['real_tokens_per_second'])} a second while training)."
     )
     for paragraph in _explanation(run):
