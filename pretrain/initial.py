@@ -55,15 +55,17 @@ def shrink_writers(network: BertForPreTraining) -> None:
 def look_at_neighbours(network: BertForPreTraining) -> None:
     """Points half of each block's heads at the tokens beside each one.
 
-    Positions start as sines and cosines (Vaswani et al. 2017), with frequencies spaced evenly up to π so that any two are
-    nearly orthogonal, in as many dimensions as a head has. Half of the heads, and two at least, take their queries from
+    Positions start as sines and cosines (Vaswani et al. 2017), with frequencies up to π so that any two are nearly
+    orthogonal, in as many dimensions as a head has. Half of the heads, and two at least, take their queries from
     these dimensions, and their keys from the same, turned by so many places: head 0 finds the token before, head 1 the one
     after, head 2 the second before, and so on. All other weights, values included, stay random.
     """
     config, bert = network.config, network.bert
     half = config.head_size // 2
     size = 2 * half
-    frequencies = torch.pi * (torch.arange(half) + 0.5) / half
+    # Evenly spaced, the frequencies make any two positions orthogonal, but repeat after 4 half of them.
+    spacing = 1.0 if config.max_position_embeddings <= 4 * half else 1.2
+    frequencies = torch.pi * ((torch.arange(half) + 0.5) / half) ** spacing
     angles = torch.arange(config.max_position_embeddings)[:, None] * frequencies
     with torch.no_grad():
         # Each row is as long as a token's embedding, which has all dimensions.

@@ -83,7 +83,7 @@ def test_dropout_rates_are_used_in_training_only():
     network.eval()
     assert torch.equal(network.bert(packed), network.bert(packed))
     modules = dict(network.named_modules())
-    assert modules["bert.embeddings.dropout"].p == modules["bert.blocks.1.dropout"].p == 0.1
+    assert modules["bert.embeddings.dropout"].rate == modules["bert.blocks.1.dropout"].rate == 0.1
     assert modules["bert.blocks.0.attention"].probability_dropout == 0.1
 
 

@@ -56,6 +56,18 @@ def test_half_of_the_heads_begin_at_the_neighbours(heads, hidden):
     assert network.bert.embeddings.position.weight.norm(dim=1).max() < 1.3 * 0.04 * hidden**0.5
 
 
+@pytest.mark.parametrize(("positions", "alike"), [(128, 1e-4), (512, 0.4)])
+def test_no_two_positions_begin_alike(positions, alike):
+    config = BertConfig(
+        vocab_size=50, hidden_size=128, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        max_position_embeddings=positions,
+    )  # fmt: skip
+    network = BertForPreTraining(config)
+    look_at_neighbours(network)
+    directions = F.normalize(network.bert.embeddings.position.weight.detach(), dim=1)
+    assert (directions @ directions.T - torch.eye(positions)).max() < alike
+
+
 @pytest.mark.parametrize(("heads", "hidden"), [(1, 26), (3, 39)])
 def test_odd_sizes_have_such_heads_too(heads, hidden):
     network = BertForPreTraining(
@@ -63,8 +75,10 @@ def test_odd_sizes_have_such_heads_too(heads, hidden):
             vocab_size=50, hidden_size=hidden, num_hidden_layers=1, num_attention_heads=heads, intermediate_size=8
         )
     )
+    before = network.bert.blocks[0].attention.qkv.weight.clone()
     look_at_neighbours(network)
     assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
-    positions = network.bert.embeddings.position.weight
-    similar = torch.nn.functional.normalize(positions[:60]) @ torch.nn.functional.normalize(positions[:60]).T
-    assert (similar - torch.eye(60)).abs().max() < 0.75  # each position is most like itself
+    changed = (
+        (network.bert.blocks[0].attention.qkv.weight != before).view(3, heads, hidden // heads, hidden).any(3).any(2)
+    )
+    assert changed.tolist() == [[head < 2 for head in range(heads)]] * 2 + [[False] * heads]
