@@ -4,21 +4,23 @@ import sys
 
 from experiment.errors import UsageError
 from experiment.options import parse, run_main
-from finetune.relation.config import RelationConfig
+from finetune.tasks import config_class
 
-DESCRIPTION = """Fine-tune a BERT for relation extraction (R-BERT), or predict with a fine-tuned run. Without any file it
-trains the latest pretrained model on a built-in sample."""
+DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT) or for named entities (--task ner, a CRF over
+characters), or predict with a fine-tuned run. Without any file it trains the latest pretrained model on a built-in sample.
+--task re --help and --task ner --help list the options of each."""
 
 EXAMPLES = """examples:
   python run_finetune.py --task re
+  python run_finetune.py --task ner
   python run_finetune.py --task re --train_file train.json --test_file test.json --seeds 0 1 2
-  python run_finetune.py --task re --train_file train.json --sweep entity_layer_and_concat
-  python run_finetune.py --task re --predict unlabelled.csv --checkpoint runs/finetune/re/latest
+  python run_finetune.py --task ner --train_file train.tsv --test_file test.tsv --sweep unit
+  python run_finetune.py --task ner --predict text.txt --checkpoint runs/finetune/ner/latest
 """
 
 
 def main() -> None:
-    config = parse(RelationConfig, sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
+    config = parse(config_class(sys.argv[1:]), sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
     # Heavy imports wait until the command line is known to be sound.
     from finetune.pipeline import SENTENCES, fine_tune
 

@@ -9,29 +9,23 @@ Three systems see the same rows, marked and tokenised alike, with a backbone of 
   `transformers.BertModel`, every sentence padded to 384 tokens;
 - the same, padded to the longest sentence of each batch.
 
-Each is timed in fp32, as the published code runs, and in bf16 autocast. The systems take turns within one process, in a new
-order each round; the table gives the median round and the slowest and fastest one. Tokenising is not in the time of any.
+How they are timed: `side_by_side`. The table gives the median round and the slowest and fastest one. Tokenising is not in the
+time of any.
 """
 
 import argparse
-import json
-import platform
 import random
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
+from side_by_side import System, checkpoint_parts, compare, theirs, write
 from torch import Tensor, nn
 
 from bert_core.config import BertConfig
 from bert_core.model import Bert
 from data.relations import read_relations
-from data.tokenizer import WordPiece
-from experiment.environment import cpu_name
 from finetune.batches import evaluation_batches, training_batches
 from finetune.relation.head import BertForRelation, HeadOptions
 from finetune.relation.marking import Marked, MarkerOptions, RelationMarker
@@ -77,15 +71,7 @@ class PublishedNetwork(nn.Module):
 
     def __init__(self, config: BertConfig, relations: int) -> None:
         super().__init__()
-        theirs = transformers.BertConfig(
-            vocab_size=config.vocab_size,
-            hidden_size=config.hidden_size,
-            num_hidden_layers=config.num_hidden_layers,
-            num_attention_heads=config.num_attention_heads,
-            intermediate_size=config.intermediate_size,
-            max_position_embeddings=config.max_position_embeddings,
-        )
-        self.bert = transformers.BertModel(theirs)
+        self.bert = transformers.BertModel(theirs(config))
         width = config.hidden_size
         self.dropout = nn.Dropout(DROPOUT)
         self.cls, self.entity = nn.Linear(width, width), nn.Linear(width, width)
@@ -149,12 +135,6 @@ class Published:
                 self.network(*self.batch(rows)[0])
 
 
-def seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train_file", type=Path, required=True)
@@ -164,11 +144,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "finetune_relation.json")
     arguments = parser.parse_args()
 
-    folder = arguments.checkpoint / "model" if (arguments.checkpoint / "model").is_dir() else arguments.checkpoint
-    wordpiece = WordPiece.load(folder)
-    sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    names = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    config = BertConfig(**{name: sizes[name] for name in names}, max_position_embeddings=512)
+    wordpiece, config = checkpoint_parts(arguments.checkpoint)
     every = read_relations(arguments.train_file).relations
     chosen = random.Random(0).sample(every, arguments.rows)
     relations = sorted({row.label for row in every if row.label is not None})
@@ -180,60 +156,19 @@ def main() -> None:
     print(f"{len(marked)} rows, {statistics.mean(lengths):.0f} tokens on average, {max(lengths)} at the most")
 
     torch.manual_seed(0)
-    systems: dict[str, Any] = {
+    systems: dict[str, System] = {
         "ours": Ours(config, marked, labels, relations),
         "padded to 384": Published(config, marked, labels, relations, PADDED_LENGTH),
         "padded to the batch": Published(config, marked, labels, relations, None),
     }
-    cases = [
-        (name, precision, phase)
-        for name in systems
-        for precision in (torch.float32, torch.bfloat16)
-        for phase in ("train", "infer")
-    ]
-    rates: dict[tuple[str, torch.dtype, str], list[float]] = {case: [] for case in cases}
-    for number in range(arguments.rounds + 1):
-        random.Random(number).shuffle(cases)
-        for case in cases:
-            name, precision, phase = case
-            elapsed = seconds(lambda: getattr(systems[name], phase)(precision))  # noqa: B023
-            if number:  # the first round warms up
-                rates[case].append(len(marked) / elapsed)
-        print(f"round {number} of {arguments.rounds}", flush=True)
-
-    rows: list[dict[str, Any]] = []
-    for (name, precision, phase), found in rates.items():
-        ratios = [ours / theirs for ours, theirs in zip(rates["ours", precision, phase], found, strict=True)]
-        rows.append(
-            {
-                "system": name,
-                "precision": str(precision).removeprefix("torch."),
-                "phase": phase,
-                "sentences_per_second": {"median": statistics.median(found), "min": min(found), "max": max(found)},
-                "ours_is_faster_by": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
-            }
-        )
-    rows.sort(key=lambda row: (row["phase"] != "train", row["precision"]))
-    print(f"{'':42}{'sentences/s':>12}  (min … max)     ours is faster by (min … max)")
-    for row in rows:
-        rate, ratio = row["sentences_per_second"], row["ours_is_faster_by"]
-        print(
-            f"{row['phase']:6} {row['precision']:9} {row['system']:26}{rate['median']:12.1f}  "
-            f"({rate['min']:.1f} … {rate['max']:.1f})  {ratio['median']:6.2f} ({ratio['min']:.2f} … {ratio['max']:.2f})"
-        )
-    about = {
-        "machine": cpu_name(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "python": platform.python_version(),
+    rows = compare(systems, len(marked), "sentences", arguments.rounds)
+    facts = {
         "rows": len(marked),
         "tokens_a_row": {"mean": statistics.mean(lengths), "max": max(lengths)},
-        "backbone": {name: getattr(config, name) for name in names},
         "batch_size": BATCH_SIZE,
         "rounds": arguments.rounds,
     }
-    arguments.output.write_text(json.dumps(about | {"cases": rows}, indent=1) + "\n", encoding="utf-8")
+    write(arguments.output, config, facts, rows)
 
 
 if __name__ == "__main__":

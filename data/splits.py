@@ -22,12 +22,26 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol, TypeVar
 
 from data.errors import DataError
-from data.relations import Relation
 
 _Label = str | None
 """None is the label of the rows that have none."""
+
+
+class Row(Protocol):
+    """A relation, or a text with named entities."""
+
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def label(self) -> str | None:
+        """What is to be spread evenly; of a text, which types of entities it has."""
+        ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,23 @@ def sentence_key(sentence: str) -> str:
     return unicodedata.normalize("NFC", "".join(sentence.split()))
 
 
-def split_by_sentence(relations: Sequence[Relation], share: float, seed: int) -> tuple[list[int], list[int]]:
+def hold_out(
+    rows: Sequence[AnyRow], folds: int | None, fold: int | None, share: float, seed: int
+) -> tuple[list[AnyRow], list[AnyRow]]:
+    """The rows to train on and the rows held out: one of so many folds, or a share where `fold` is None.
+
+    Raises as `split_by_sentence` and `folds_by_sentence` do.
+    """
+    if fold is None:
+        _, held = split_by_sentence(rows, share, seed)
+    else:
+        assert folds is not None
+        held = folds_by_sentence(rows, folds, seed)[fold]
+    apart = set(held)
+    return [row for number, row in enumerate(rows) if number not in apart], [rows[number] for number in held]
+
+
+def split_by_sentence(rows: Sequence[Row], share: float, seed: int) -> tuple[list[int], list[int]]:
     """The rows to train on and the rows held out, as ascending indices; no sentence is on both sides.
 
     Args:
@@ -58,15 +88,15 @@ def split_by_sentence(relations: Sequence[Relation], share: float, seed: int) ->
     """
     if not 0 < share < 1:
         raise ValueError(f"share is {share}; the part of the rows to hold out lies between 0 and 1, so give 0.1, say")
-    groups = _by_sentence(relations)
-    rows = Counter(relation.label for relation in relations)
+    groups = _by_sentence(rows)
+    counts = Counter(row.label for row in rows)
     sentences = Counter(label for group in groups.values() for label in group.labels)
     training = sentences.copy()  # sentences of each label that are not held out
     held_rows = Counter[_Label]()
     held: list[int] = []
     owed = 0.0  # rows of the labels so far that should have been held out and were not, or the other way round
-    for label, stratum in _strata(groups, rows, seed):
-        owed += share * rows[label] - held_rows[label]
+    for label, stratum in _strata(groups, counts, seed):
+        owed += share * counts[label] - held_rows[label]
         needs_one = share * sentences[label] >= 1 and not held_rows[label]
         for group in stratum:
             size = group.labels[label]
@@ -78,13 +108,13 @@ def split_by_sentence(relations: Sequence[Relation], share: float, seed: int) ->
                 needs_one = False
     if not held:
         raise DataError(
-            f"A share of {share} of {len(relations)} rows holds out no sentence, since each label keeps one to train on: "
+            f"A share of {share} of {len(rows)} rows holds out no sentence, since each label keeps one to train on: "
             "give a larger share, or a file of its own to validate on."
         )
-    return sorted(set(range(len(relations))) - set(held)), sorted(held)
+    return sorted(set(range(len(rows))) - set(held)), sorted(held)
 
 
-def folds_by_sentence(relations: Sequence[Relation], folds: int, seed: int) -> list[list[int]]:
+def folds_by_sentence(rows: Sequence[Row], folds: int, seed: int) -> list[list[int]]:
     """The rows held out in each fold, as ascending indices: every row in one fold, every sentence in one fold.
 
     Each label's rows are spread evenly, as far as the sizes of the sentences allow. A label with fewer sentences than folds
@@ -94,36 +124,36 @@ def folds_by_sentence(relations: Sequence[Relation], folds: int, seed: int) -> l
     """
     if folds < 2:
         raise ValueError(f"folds is {folds}; each is held out from the others in turn, so give 2 or more")
-    groups = _by_sentence(relations)
+    groups = _by_sentence(rows)
     if folds > len(groups):
         raise DataError(f"{len(groups)} different sentences do not make {folds} folds: give fewer folds or more rows.")
     held: list[list[int]] = [[] for _ in range(folds)]
     held_rows = [Counter[_Label]() for _ in range(folds)]
-    rows = Counter(relation.label for relation in relations)
-    for label, stratum in _strata(groups, rows, seed):
+    counts = Counter(row.label for row in rows)
+    for label, stratum in _strata(groups, counts, seed):
         # The largest first, so that the small ones level out what these leave uneven.
         for group in sorted(stratum, key=lambda group: -group.labels[label]):
             fold = min(range(folds), key=lambda fold: (held_rows[fold][label], len(held[fold]), fold))
             held[fold] += group.rows
             held_rows[fold].update(group.labels)
-    return [sorted(rows) for rows in held]
+    return [sorted(each) for each in held]
 
 
-def _by_sentence(relations: Sequence[Relation]) -> dict[str, _Group]:
+def _by_sentence(rows: Sequence[Row]) -> dict[str, _Group]:
     """The rows of each sentence, under its key."""
     groups: dict[str, _Group] = {}
-    for row, relation in enumerate(relations):
-        group = groups.setdefault(sentence_key(relation.sentence), _Group([], Counter()))
-        group.rows.append(row)
-        group.labels[relation.label] += 1
+    for number, row in enumerate(rows):
+        group = groups.setdefault(sentence_key(row.sentence), _Group([], Counter()))
+        group.rows.append(number)
+        group.labels[row.label] += 1
     if len(groups) < 2:
         raise DataError("All rows are of one sentence, so none can be held out from the others: give more sentences.")
     return groups
 
 
-def _strata(groups: dict[str, _Group], rows: Counter[_Label], seed: int) -> Iterator[tuple[_Label, list[_Group]]]:
+def _strata(groups: dict[str, _Group], counts: Counter[_Label], seed: int) -> Iterator[tuple[_Label, list[_Group]]]:
     """Each label, the rarest first, with the sentences that have no rarer one, in the order in which to draw them."""
-    order = sorted(rows, key=lambda label: (rows[label], label or ""))
+    order = sorted(counts, key=lambda label: (counts[label], label or ""))
     rank = {label: i for i, label in enumerate(order)}
     key = str(seed).encode()
     strata: defaultdict[_Label, list[tuple[bytes, _Group]]] = defaultdict(list)

@@ -12,6 +12,7 @@ matplotlib's own font has no Hangul, but the machine may have one that does; `na
 """
 
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,14 +62,21 @@ class Names:
 
 
 def names_for(labels: Sequence[str]) -> Names:
-    """Names cut at 36 characters; numbers, from 1 in the order of `labels`, for those that no installed font can draw."""
+    """Names cut at 36 columns; numbers, from 1 in the order of `labels`, for those that no installed font can draw."""
     families, lacking = fonts_for(labels)
     shown = {}
     for number, label in enumerate(labels, 1):
-        short = label if len(label) <= _LONGEST_NAME else label[: _LONGEST_NAME - 1] + "…"
-        shown[label] = f"label {number}" if set(label) & set(lacking) else short
+        short = label
+        while columns(short) > _LONGEST_NAME:
+            short = short.removesuffix("…")[:-1] + "…"
+        shown[label] = f"label {number}" if set(label) & set(lacking) else short.replace("$", r"\$")  # no formula
     note = "No installed font has all the names (NanumGothic would do for Korean): label 3 is the third that the model knows."
     return Names(shown, families, note if lacking else "")
+
+
+def columns(text: str) -> int:
+    """The width of a text, in letters: a syllable of Hangul is as wide as two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
 def fonts_for(texts: Iterable[str]) -> tuple[list[str], str]:

@@ -229,6 +229,23 @@ def _read_flags(options: dict[str, Option], argv: Sequence[str]) -> tuple[dict[s
     return given, config_file
 
 
+def flag_value(name: str, argv: Sequence[str]) -> str | None:
+    """What a command line, or the file of its `--config`, gives for one flag, before its other flags are known.
+
+    Of help when the flag decides which options there are. Raises UsageError where the file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for place, word in enumerate(argv):
+        flag, equals, inline = word.partition("=")
+        if flag in (f"--{name}", "--config"):
+            found[flag] = inline if equals else "".join(argv[place + 1 : place + 2])
+    if f"--{name}" in found or "--config" not in found:
+        return found.get(f"--{name}")
+    root = OptionFile.open(Path(found["--config"]), "--config").root
+    entries = root.value if root is not None and isinstance(root.value, list) else []
+    return next((str(value.value) for key, value in entries if key.value == name), None)
+
+
 @dataclass(frozen=True)
 class OptionFile:
     """A YAML file that holds values of options; every mistake in it is reported with its line."""

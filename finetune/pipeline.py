@@ -15,15 +15,18 @@ from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import open_tracking
 from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
+from finetune.entity.task import ENTITIES
 from finetune.grid.plan import plan
 from finetune.grid.runs import SWEEP, parent_tag, run_grid
 from finetune.grid.sweep import Sweep, read_sweep
-from finetune.relation.config import RelationConfig
-from finetune.relation.predict import predict
-from finetune.relation.rows import read_rows
-from finetune.relation.run import KIND, run_relation
-from finetune.relation.together import grid_figures, show_next, write_together
+from finetune.relation.task import RELATIONS
+from finetune.run import carry_out
+from finetune.screens import show_places
 from finetune.start import find_checkpoint
+from finetune.task import TaskDefinition
+from finetune.tasks import TaskConfig
+
+TASKS = {task.name: task for task in (RELATIONS, ENTITIES)}
 
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""
@@ -32,7 +35,7 @@ CHANGEABLE = frozenset({"accelerator", "devices", "strategy", "precision", "outp
 """What a resumed grid may be given anew."""
 
 
-def fine_tune(config: RelationConfig) -> Path:
+def fine_tune(config: TaskConfig) -> Path:
     """Does what the configuration asks for; gives the run directory, or the file with the predictions.
 
     Raises:
@@ -41,14 +44,15 @@ def fine_tune(config: RelationConfig) -> Path:
     """
     quiet_libraries()
     console = Console(quiet=process_rank() != 0)
+    task = TASKS[config.task]
     if config.predict:
-        return predict(config, console)
+        return task.predict(config, console)
     if config.sweep or config.seeds or config.folds or config.resume:
-        directory = _grid(config, console)
+        directory = _grid(task, config, console)
     else:
-        directory = _new_directory(config)
+        directory = _new_directory(task, config)
         try:
-            run_relation(config, directory, console)
+            carry_out(task, config, directory, console)
         except BaseException:
             if process_rank() == 0 and not (directory.path / "data_report.json").exists():
                 shutil.rmtree(directory.path)  # it failed before it began
@@ -59,29 +63,29 @@ def fine_tune(config: RelationConfig) -> Path:
     return directory.path
 
 
-def _new_directory(config: RelationConfig) -> RunDirectory:
-    return RunDirectory(Path(agree(lambda: str(RunDirectory.create(config.output_dir, KIND, config.name).path))))
+def _new_directory(task: TaskDefinition, config: TaskConfig) -> RunDirectory:
+    return RunDirectory(Path(agree(lambda: str(RunDirectory.create(config.output_dir, task.kind, config.name).path))))
 
 
-def _grid(config: RelationConfig, console: Console) -> RunDirectory:
+def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDirectory:
     """A sweep, several seeds, folds, or all of them: new, or gone on with."""
     directory, sweep = None, None
     if config.resume:
-        directory, config, sweep = _saved_grid(config)
+        directory, config, sweep = _saved_grid(task, config)
     elif config.sweep:
-        sweep = read_sweep(config.sweep, RelationConfig)
+        sweep = read_sweep(config.sweep, type(config))
     children = plan(config, sweep, config.seeds, config.folds)
     first = children[0]
     checkpoint = find_checkpoint(first.config)
-    rows = read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
+    rows = task.read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
     if directory is None:
         if "checkpoint" not in first.cell:
             config = replace(config, checkpoint=checkpoint.path)  # `latest` may move on while the grid runs
-        directory = _new_directory(config)
+        directory = _new_directory(task, config)
         if process_rank() == 0:
             write_yaml(config, directory.config)
     title = Path(config.sweep).stem.replace("_", " ") if config.sweep else "the same settings, repeated"
-    console.heading(f"SaeBERT · relations · {len(children)} runs · {title}")
+    console.heading(f"SaeBERT · {task.noun} · {len(children)} runs · {title}")
     if sweep and sweep.description:
         console.note(sweep.description)
     console.table(
@@ -96,7 +100,7 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
         console.note(note)
     tracking = open_tracking(
         config.tracking_uri,
-        KIND,
+        task.kind,
         directory,
         output_dir=config.output_dir,
         params=as_dict(config),
@@ -107,7 +111,8 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
         outcomes = run_grid(
             children,
             directory,
-            lambda child, own: run_relation(
+            lambda child, own: carry_out(
+                task,
                 replace(child.config, checkpoint=child.config.checkpoint or checkpoint.path),
                 own,
                 console,
@@ -115,8 +120,8 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
                 parent=parent_tag(tracking),
             ),
             console,
-            figures=grid_figures(config),
-            resume_command=f"python run_finetune.py --task re --resume {directory.path}",
+            figures=task.grid_figures(config),
+            resume_command=f"python run_finetune.py --task {task.name} --resume {directory.path}",
             title=title,
             sweep=sweep,
             fingerprints={"the data": rows.fingerprint, "the checkpoint": str(checkpoint.path)},
@@ -124,9 +129,16 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
             tracking=tracking,
         )
         if process_rank() == 0:
-            write_together(outcomes, directory, rows, tracking, console)
+            task.write_together(outcomes, directory, rows, tracking, console)
             directory.mark_finished()
-            show_next(directory, tracking, console)
+            path = directory.path
+            lying = [
+                ("tables", f"{path / 'results.md'}, {path / 'results.csv'}"),
+                ("picture", str(path / "results.png")),
+                ("runs", str(directory.runs)),
+            ]
+            predict = f"python run_finetune.py --task {task.name} --predict FILE --checkpoint {path}"
+            show_places(console, lying, tracking, [("predict with all", predict)])
     except BaseException as error:
         if tracking:
             tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
@@ -136,7 +148,7 @@ def _grid(config: RelationConfig, console: Console) -> RunDirectory:
     return directory
 
 
-def _saved_grid(config: RelationConfig) -> tuple[RunDirectory, RelationConfig, Sweep | None]:
+def _saved_grid(task: TaskDefinition, config: TaskConfig) -> tuple[RunDirectory, TaskConfig, Sweep | None]:
     """The grid to go on with.
 
     Raises:
@@ -144,7 +156,7 @@ def _saved_grid(config: RelationConfig) -> tuple[RunDirectory, RelationConfig, S
     """
     assert config.resume is not None
     directory = (
-        RunDirectory.find_resumable(config.output_dir, KIND)
+        RunDirectory.find_resumable(config.output_dir, task.kind)
         if config.resume == "auto"
         else RunDirectory.open(Path(config.resume))
     )
@@ -154,8 +166,8 @@ def _saved_grid(config: RelationConfig) -> tuple[RunDirectory, RelationConfig, S
         raise UsageError(
             f"{directory.path} is a single run, and those are not gone on with; repeat it with --config {directory.config}"
         )
-    saved = parse(RelationConfig, ["--config", str(directory.config)], description="")
+    saved = parse(type(config), ["--config", str(directory.config)], description="")
     changes = changes_on_resume(saved, config, CHANGEABLE)
     copy = directory.path / SWEEP
-    sweep = read_sweep(str(copy), RelationConfig) if copy.is_file() else None
+    sweep = read_sweep(str(copy), type(config)) if copy.is_file() else None
     return directory, replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None})), sweep

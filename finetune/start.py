@@ -1,8 +1,9 @@
 """Where fine-tuning starts from: a folder with a BERT, and the pretraining run that it came from."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -13,9 +14,15 @@ from data.tokenizer import WordPiece
 from experiment.errors import UsageError
 from experiment.run_directory import RunDirectory
 from experiment.tracking import RUN_FILE
-from finetune.config import FineTuneConfig
+from finetune.config import EPOCHS, SAMPLE_EPOCHS, FineTuneConfig, learning_rate_for
+from finetune.tasks import TaskConfig
 
 PRETRAINING = "pretrain"
+
+LONGEST = 256
+"""Tokens of a row where no --max_length is given and the encoder has as many positions."""
+
+AnyConfig = TypeVar("AnyConfig", bound=TaskConfig)
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,25 @@ def find_checkpoint(config: FineTuneConfig) -> Checkpoint:
     return Checkpoint(path, model, run_id)
 
 
-def default_max_length(config: BertConfig) -> int:
-    """Tokens of a row where none are given: 256, or the positions that the network has."""
-    return min(256, config.max_position_embeddings)
+def complete(config: AnyConfig, checkpoint: Checkpoint, encoder: BertConfig) -> AnyConfig:
+    """The configuration with what follows from the checkpoint: nothing is left open.
+
+    Raises:
+        UsageError: --max_length is more than the encoder has positions.
+    """
+    positions = encoder.max_position_embeddings
+    if config.max_length and config.max_length > positions:
+        raise UsageError(
+            f"--max_length {config.max_length} is more than the {positions} positions of the BERT in {checkpoint.path}"
+        )
+    return replace(
+        config,
+        checkpoint=checkpoint.path,
+        epochs=config.epochs or (EPOCHS if config.train_file else SAMPLE_EPOCHS),
+        learning_rate=config.learning_rate or learning_rate_for(encoder.hidden_size),
+        max_length=config.max_length or min(LONGEST, positions),
+        dropout=encoder.hidden_dropout_prob if config.dropout is None else config.dropout,
+    )
 
 
 def seed_everything(seed: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.relation.config import RelationConfig
+from finetune.tasks import CONFIGS
 from pretrain.config import RECIPES, PretrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,8 @@ def test_every_flag_and_file_that_is_named_exists(name):
         for flag in re.findall(r"--([a-z_]+)", text)
         if flag not in {"nproc", "nproc_per_node", "backend", "help", "config"}
     }
-    known = set(vars(PretrainConfig())) | set(vars(RelationConfig()))
+    known = set(vars(PretrainConfig())).union(*(vars(config()) for config in CONFIGS.values()))
+    known |= {"no_crf"}
     assert flags <= known, flags - known
     for path in re.findall(r"`((?:benchmarks|bert_core|data|pretrain|finetune|experiment)/[\w/.]+)`", text):
         assert (ROOT / path).exists(), path
@@ -30,7 +31,8 @@ def test_every_flag_and_file_that_is_named_exists(name):
 def test_both_commands_stand_in_each_readme(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     commands = [
-        "pip install -c requirements.lock -e . && python run.py && python run_finetune.py --task re",
+        "pip install -c requirements.lock -e . && python run.py && python run_finetune.py --task re"
+        " && python run_finetune.py --task ner",
         "pip install -c requirements.lock -e '.[test]' && pytest",
     ]
     assert f"```\n{commands[0]}\n{commands[1]}\n```" in text

@@ -1,12 +1,13 @@
-"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best, and relations in KLUE-RE's.
+"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best, relations in KLUE-RE's, entities in KLUE-NER's.
 
     write_sample(Path("cache/sample"))     ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
     write_relations(Path("cache/sample"))  ->  (cache/sample/klue-re_sample_train.json, cache/sample/klue-re_sample_dev.json)
+    write_entities(Path("cache/sample"))   ->  (cache/sample/klue-ner_sample_train.tsv, cache/sample/klue-ner_sample_dev.tsv)
 
 `petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
 namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
-`data.sample.lexicon`, the sentences from `data.sample.petitions`, `data.sample.pages` and `data.sample.relations`. The sample shows that everything
-works; what a model learns from it is its few hundred sentence patterns, not Korean.
+`data.sample.lexicon`, the sentences from `data.sample.petitions`, `data.sample.pages`, `data.sample.relations` and `data.sample.entities`. The sample
+shows that everything works; what a model learns from it is its few hundred sentence patterns, not Korean.
 """
 
 import json
@@ -15,10 +16,21 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from data.entities import TaggedText, bio_tags
+from data.sample.entities import compose_entities
 from data.sample.lexicon import Lexicon, build_lexicon
 from data.sample.pages import subjects, write_page
 from data.sample.petitions import write_petition
 from data.sample.relations import Row, compose_relations
+
+_KLUE_NER_HEADER = """\
+## 토큰, 레이블 구분자 : \\t
+## 토큰 구분자 : \\n
+## 문장 구분자 : \\n\\n
+## 주석 : ##
+## 컬럼명 : CHAR\tNE_TAG
+"""
+"""The comments with which KLUE-NER's files begin."""
 
 
 def write_sample(directory: Path, petitions: int = 2000, pages: int = 1000, seed: int = 0) -> list[Path]:
@@ -50,6 +62,30 @@ def write_relations(directory: Path, train: int = 2000, dev: int = 400, seed: in
     directory.mkdir(parents=True, exist_ok=True)
     paths = directory / "klue-re_sample_train.json", directory / "klue-re_sample_dev.json"
     return _write(paths[0], _json_list(rows[0])), _write(paths[1], _json_list(rows[1]))
+
+
+def write_entities(directory: Path, train: int = 2000, dev: int = 400, seed: int = 0) -> tuple[Path, Path]:
+    """Write `train` and `dev` sentences with named entities into `directory` and return their files; the same bytes everywhere.
+
+    Both have KLUE-NER's layout, a character and its tag a line, and its six types; no sentence is in both, nor twice in one. They are
+    written as `write_sample` writes its files. Raises ValueError for less than one sentence.
+    """
+    texts = compose_entities(train, dev, seed)
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = directory / "klue-ner_sample_train.tsv", directory / "klue-ner_sample_dev.tsv"
+    return _write(paths[0], _character_tsv(texts[0])), _write(paths[1], _character_tsv(texts[1]))
+
+
+def _character_tsv(texts: Sequence[TaggedText]) -> Iterator[str]:
+    yield _KLUE_NER_HEADER
+    for text in texts:
+        entities = text.entities or ()
+        marked, end = "", 0
+        for entity in entities:
+            marked += f"{text.text[end : entity.start]}<{text.text[entity.start : entity.end]}:{entity.type}>"
+            end = entity.end
+        lines = (f"{letter}\t{tag}" for letter, tag in zip(text.text, bio_tags(len(text.text), entities), strict=True))
+        yield "\n".join((f"## {text.id}\t{marked}{text.text[end:]}", *lines)) + "\n\n"
 
 
 def _json_list(rows: Sequence[Row]) -> Iterator[str]:

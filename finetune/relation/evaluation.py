@@ -67,14 +67,6 @@ def write_evaluation(folder: Path, prefix: str, predictions: Predictions, metric
     write_scores(folder / f"{prefix}relations.csv", scores_of(predictions))
 
 
-def metric_rows(columns: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
-    """A line for each metric, in percent, with a cell for each column."""
-    return [
-        (f"{title} (%)", *(f"{100 * metrics[name]:.2f}" for metrics in columns.values()))
-        for name, title in METRICS.items()
-    ]
-
-
 def score_rows(scores: list[RelationScores]) -> list[tuple[str, ...]]:
     """A line for each relation, in percent."""
     return [

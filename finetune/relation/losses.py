@@ -59,14 +59,6 @@ class RelationLoss(nn.Module):
         return losses if self.class_weights is None else losses * self.class_weights[labels]
 
 
-def r_drop(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """R-Drop's disagreement of two passes with different dropout (Liang et al. 2021): ½ (KL(p‖q) + KL(q‖p)).
-
-    [B, C], [B, C] → [B]; each at least 0, and 0 where both passes agree.
-    """
-    return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(1)
-
-
 def balanced_weights(counts: Sequence[int], kind: ClassWeights) -> Tensor | None:
     """A weight for each label, such that the mean weight of the training rows is 1 and the learning rate keeps its meaning.
 

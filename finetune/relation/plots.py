@@ -13,7 +13,6 @@ Rows without a gold label are left out. Each function gives False (and no file) 
 """
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,24 +21,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiment.figures import SMALL, WIDTH, Names, beside, label_rows, names_for, page, title
-from experiment.plots import COLOURS, GRID, INK, MUTED
+from experiment.figures import SMALL, WIDTH, Names, beside, names_for, page, title
+from experiment.label_figures import (
+    BLUE,
+    FAINT,
+    FEW,
+    MOST_LABELS,
+    ORANGE,
+    draw_matrix,
+    matrix_inches,
+    plot_frequencies,
+    plot_scores,
+)
+from experiment.plots import INK, MUTED
 from finetune.relation.metrics import RelationScores, precision_recall
 from finetune.relation.predictions import Predictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_LABELS = 40
 MOST_CURVES = 11
 """Relations with a precision-recall curve of their own."""
-
-_BLUE, _ORANGE, _GREEN = COLOURS[:3]
-_FAINT = "#C4C4C4"
-_FEW = 12
-"""Labels whose confusion matrix has room for every number and needs no groups."""
-_A_ROW = 0.235
-"""Inches of height for one relation among others."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def plot_confusion(predictions: Predictions, path: Path) -> bool:
     names = names_for(known)
     places = _places(shown, support, names)
     notes = ["Each row is 100 %, the deeper the more: blue is right, orange is wrong."]
-    if len(places) > _FEW:
+    if len(places) > FEW:
         notes[0] += " Shares below 5 % have no number."
     if left := len(known) - len(present):
         notes.append(f"{left} of {len(known)} relations have neither a row nor an answer and are left out.")
@@ -86,11 +88,8 @@ def plot_confusion(predictions: Predictions, path: Path) -> bool:
     for label, answer in zip(gold, answers, strict=True):
         counts[index.get(label, -1), index.get(answer, -1)] += 1  # the others stand last
 
-    widest = max(sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in place.name) for place in places)
-    margin = 1.6 + widest * 0.6 * SMALL / 72
-    cell = min(0.6, (WIDTH - margin) / len(places))
-    side = cell * len(places)
-    with page(path, max(6.4, side + margin), side + margin - 0.4, names, notes) as figure:
+    cell, width, height = matrix_inches([place.name for place in places])
+    with page(path, width, height, names, notes) as figure:
         axes = figure.subplots()
         _draw_cells(axes, counts, places, cell)
         title(axes, "Which relation is taken for which")
@@ -102,7 +101,7 @@ def _places(labels: Sequence[str], support: Mapping[str, int], names: Names) -> 
     groups: dict[str, list[str]] = {}
     for label in labels:
         groups.setdefault(label.partition(":")[0] if ":" in label else "", []).append(label)
-    if groups.keys() == {""} or len(groups) > 7 or len(labels) <= _FEW:
+    if groups.keys() == {""} or len(groups) > 7 or len(labels) <= FEW:
         return [_Place(label, names.shown[label]) for label in labels]
     places = []
     for group in sorted(groups, key=lambda name: (name != "", -sum(support[label] for label in groups[name]))):
@@ -116,52 +115,29 @@ def _places(labels: Sequence[str], support: Mapping[str, int], names: Names) -> 
 
 def _draw_cells(axes: "Axes", counts: np.ndarray, places: Sequence[_Place], cell: float) -> None:
     """The matrix with recall and rows to its right; `cell` is the size of one in inches."""
-    from matplotlib.collections import PatchCollection
     from matplotlib.colors import to_rgb
-    from matplotlib.patches import Rectangle
 
-    size = len(places)
     heading = np.array([place.heading for place in places])
     others = np.array([place.label is None for place in places])
+    right = np.eye(len(places), dtype=bool)
+    colours = np.full((*counts.shape, 3), to_rgb(ORANGE))
+    colours[right] = to_rgb(BLUE)
+    colours[np.outer(others, others)] = to_rgb(MUTED)  # right and wrong ones
+    names = [place.name for place in places]
+    empty = np.logical_or.outer(heading, heading)
+    shares = draw_matrix(axes, counts, colours, names, names, empty=empty, numbered=right, cell=cell)
     total = counts.sum(1)
-    shares = counts / np.maximum(total, 1)[:, None]
-    deepest = np.full((size, size, 3), to_rgb(_ORANGE))
-    deepest[np.eye(size, dtype=bool)] = to_rgb(_BLUE)
-    deepest[np.outer(others, others)] = to_rgb(MUTED)  # right and wrong ones
-    pixels = 1 - np.sqrt(shares)[..., None] * (1 - deepest)  # the root, so that one row in twenty can be seen
-    cells = np.argwhere(~np.logical_or.outer(heading, heading))
-    squares = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in cells]
-    axes.add_collection(PatchCollection(squares, facecolor=pixels[tuple(cells.T)], edgecolor=GRID, linewidth=0.6))
-
-    points = min(9.0, max(5.6, cell * 72 * 0.43))
-    for row, column in np.argwhere(counts > 0):
-        if row == column or shares[row, column] >= 0.05 or size <= _FEW:
-            dark = pixels[row, column] @ (0.299, 0.587, 0.114) < 0.6
-            colour = "white" if dark else INK
-            axes.text(column, row, _short(counts[row, column]), ha="center", va="center", fontsize=points, color=colour)
     for row in np.flatnonzero(~heading).tolist():
         recall = f"{100 * shares[row, row]:.0f} %" if total[row] and not others[row] else "–"
         beside(axes, row, 34, recall)
         beside(axes, row, 70, f"{total[row]:,}", MUTED)
     beside(axes, -0.5, 34, "recall", rise=8)
     beside(axes, -0.5, 70, "rows", MUTED, rise=8)
-
-    for axis, rotation in ((axes.xaxis, 90), (axes.yaxis, 0)):
-        axis.set_ticks(range(size), [place.name for place in places], rotation=rotation)
-        axis.set_tick_params(length=0, labelsize=SMALL)
-        for tick, place in zip(axis.get_ticklabels(), places, strict=True):
-            tick.set_color(MUTED if place.heading else INK)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    edges = (-0.53, size - 0.47)
-    axes.set(xlim=edges, ylim=edges[::-1], aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        for place in np.flatnonzero(heading):
+            axis.get_ticklabels()[place].set_color(MUTED)
     axes.set_xlabel("answer", fontsize=SMALL + 1)
     axes.set_ylabel("label of the row", fontsize=SMALL + 1)
-
-
-def _short(count: int) -> str:
-    """At most four characters, which is what a cell has room for."""
-    return f"{count / 1000:.{1 if count < 9950 else 0}f}k" if count > 999 else str(count)
 
 
 def plot_f1(scores: Sequence[RelationScores], labels: Sequence[str], path: Path) -> bool:
@@ -172,31 +148,8 @@ def plot_f1(scores: Sequence[RelationScores], labels: Sequence[str], path: Path)
         labels: the model's, for the numbers of names that cannot be drawn.
         path: of the PNG file.
     """
-    if not scores:
-        return False
-    shown = scores[:MOST_LABELS]
-    names = names_for(list(dict.fromkeys([*labels, *(score.relation for score in scores)])))
-    notes = []
-    if left := len(scores) - len(shown):
-        notes.append(f"{left} relations, with at most {shown[-1].support:,} rows each, are left out.")
-    with page(path, WIDTH, 1.4 + _A_ROW * len(shown), names, notes) as figure:
-        axes = figure.subplots()
-        rows = np.arange(len(shown))
-        axes.barh(rows, [100 * score.f1 for score in shown], color=_BLUE, alpha=0.35, height=0.74, label="F1")
-        precision = [100 * score.precision if score.predicted else math.nan for score in shown]
-        recall = [100 * score.recall if score.support else math.nan for score in shown]
-        for values, colour, marker, label in ((precision, _ORANGE, "D", "precision"), (recall, _GREEN, "o", "recall")):
-            axes.plot(values, rows, marker, color=colour, markersize=4.5, label=label, zorder=4, clip_on=False)
-        for row, score in enumerate(shown):
-            beside(axes, row, 34, f"{100 * score.f1:.1f}")
-            beside(axes, row, 74, f"{score.support:,}", MUTED)
-        beside(axes, -0.6, 34, "F1", rise=6)
-        beside(axes, -0.6, 74, "rows", MUTED, rise=6)
-        label_rows(axes, [names.shown[score.relation] for score in shown])
-        axes.set(xlim=(0, 100), xlabel="%")
-        title(axes, "F1 of each relation")
-        _legend(axes)
-    return True
+    named = [(score.relation, score) for score in scores]
+    return plot_scores(named, labels, path, heading="F1 of each relation", things="relations", of="rows")
 
 
 def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
@@ -228,12 +181,12 @@ def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
         for number, (axes, (name, columns)) in enumerate(zip(grid.flat, panels, strict=False)):
             positive, answered = right[:, columns], given[:, columns]
             curve = precision_recall(probabilities[:, columns].ravel(), positive.ravel())
-            axes.plot(*_thinned(together[0], together[1]), color=_FAINT, linewidth=1)
-            axes.plot(*_thinned(curve[0], curve[1]), color=_BLUE if number else INK, linewidth=1.8)
+            axes.plot(*_thinned(together[0], together[1]), color=FAINT, linewidth=1)
+            axes.plot(*_thinned(curve[0], curve[1]), color=BLUE if number else INK, linewidth=1.8)
             if answered.any():
                 hits = (positive & answered).sum()
                 place = (hits / positive.sum(), hits / answered.sum())
-                axes.plot(*place, "o", color=_ORANGE, markersize=5.5, markeredgecolor="white", zorder=5, clip_on=False)
+                axes.plot(*place, "o", color=ORANGE, markersize=5.5, markeredgecolor="white", zorder=5, clip_on=False)
             rows = int(positive.sum())
             axes.set_title(name, loc="left", fontsize=SMALL + 0.5, color=INK, pad=4)
             axes.text(0.04, 0.06, f"area {100 * curve[2]:.1f} %, {rows:,} rows", fontsize=SMALL, color=INK, zorder=6)
@@ -256,54 +209,9 @@ def plot_classes(rows: Mapping[str, Sequence[str | None]], labels: Sequence[str]
         path: of the PNG file.
     """
     counts = {use: Counter(label for label in part if label is not None) for use, part in rows.items()}
-    counts = {use: count for use, count in counts.items() if count}
-    if not counts:
-        return False
-    main, first = next(iter(counts.items()))
-    order = sorted(set().union(*counts.values()), key=lambda label: (-first[label], label))
-    shown = order[:MOST_LABELS]
-    names = names_for(list(dict.fromkeys([*labels, *order])))
-    notes = []
-    if rest := order[MOST_LABELS:]:
-        share = sum(first[label] for label in rest) / first.total()
-        notes.append(f"{len(rest)} rarer relations are left out: {100 * share:.1f} % of the {main} rows.")
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    shares = np.array([[100 * count[label] / count.total() for label in shown] for count in counts.values()])
-    shares[shares == 0] = math.nan
-    with page(path, WIDTH, 1.4 + _A_ROW * len(shown), names, notes) as figure:
-        axes = figure.subplots()
-        places = np.arange(len(shown))
-        least, most = float(np.nanmin(shares)), float(np.nanmax(shares))
-        if most > 20 * least:
-            axes.set_xscale("log")
-            axes.set_xlim(least / 1.3, 100)
-        else:
-            axes.set_xlim(0, 1.1 * most)
-        axes.hlines(places, np.nanmin(shares, 0), np.nanmax(shares, 0), color=_FAINT, linewidth=1.5, zorder=2)
-        for number, (use, count) in enumerate(counts.items()):
-            colour, marker = (_BLUE, _ORANGE, _GREEN)[number % 3], "oDs"[number % 3]
-            axes.plot(
-                shares[number],
-                places,
-                marker,
-                color=colour,
-                label=use,
-                markersize=max(4, 8.5 - 2.5 * number),
-                markeredgecolor="white",
-                zorder=4,
-            )
-            offset = 40 * (number + 1)
-            for place, label in enumerate(shown):
-                beside(axes, place, offset, f"{count[label]:,}", INK if count[label] else MUTED)
-            beside(axes, -0.6, offset, use, colour, rise=6)
-        label_rows(axes, [names.shown[label] for label in shown])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(f"% of the rows ({', '.join(f'{use} {count.total():,}' for use, count in counts.items())})")
-        title(axes, "How frequent each relation is")
-        _legend(axes)
-    return True
+    return plot_frequencies(
+        counts, labels, path, heading="How frequent each relation is", things="relations", of="rows"
+    )
 
 
 def _labelled(predictions: Predictions) -> tuple[list[str], list[str]]:
@@ -317,8 +225,3 @@ def _thinned(recall: np.ndarray, precision: np.ndarray, most: int = 2000) -> tup
     """A curve with no more points than can be seen, its ends among them."""
     kept = np.unique(np.linspace(0, len(recall) - 1, most).astype(int))
     return recall[kept], precision[kept]
-
-
-def _legend(axes: "Axes") -> None:
-    """Above the right corner, beside the title."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=SMALL + 1, borderaxespad=1.6)

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from data.relations import RelationFile, read_relations
 from experiment.console import Console
-from experiment.errors import UsageError
 from experiment.machine import Machine, choose_machine
 from experiment.run_directory import RunDirectory, replacing
+from finetune.prediction import beside, default_path, model_folders
 from finetune.relation.config import RelationConfig
-from finetune.relation.evaluation import metric_rows, metrics_of, write_evaluation
+from finetune.relation.evaluation import METRICS, metrics_of, write_evaluation
 from finetune.relation.marking import type_notes
 from finetune.relation.model import DESCRIPTION_FILE, RelationModel
 from finetune.relation.predictions import Predictions, mean_predictions, write_predictions, write_submission
-from finetune.relation.run import KIND
+from finetune.screens import percent_rows
 
 Report = Callable[[int, int], None]
 """Is told how many rows are done, of how many."""
@@ -34,8 +34,8 @@ def predict(config: RelationConfig, console: Console) -> Path:
         UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
     """
     assert config.predict is not None
-    named = config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, KIND).path]
-    folders = [folder for path in named for folder in model_folders(path)]
+    named = config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, "finetune/re").path]
+    folders = [folder for path in named for folder in model_folders(path, DESCRIPTION_FILE, "re")]
     machine = choose_machine(config.accelerator, config.precision)
     file = read_relations(config.predict, needs_label=False, strict=config.strict)
     console.heading(f"SaeBERT · relations · {len(file.ids):,} rows to predict")
@@ -46,7 +46,7 @@ def predict(config: RelationConfig, console: Console) -> Path:
         with console.progress(label, "rows") as report:
             parts[str(folder)] = answers(model, file, machine, report)
     predictions = mean_predictions(parts)
-    path = config.output or _default_path(config, named)
+    path = config.output or default_path(config, named, ".csv")
     write_predictions(path, predictions)
     write_submission(beside(path, "submission.csv"), predictions)
     with replacing(beside(path, "data_report.json")) as temporary:
@@ -62,34 +62,6 @@ def answers(
     model.network.to(machine.device)
     probabilities = model.probabilities(model.marker.mark(file.relations), machine, report=report)
     return Predictions.of_file(file, model.labels, probabilities, model.shares)
-
-
-def model_folders(path: Path) -> list[Path]:
-    """The folders of a run's models: its own, or those of the runs that it consists of.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for folder in (path, path / "model"):
-        if (folder / DESCRIPTION_FILE).is_file():
-            return [folder]
-    found = sorted(file.parent for file in (path / "runs").glob(f"*/model/{DESCRIPTION_FILE}"))
-    if not found:
-        raise UsageError(
-            f"{path} holds no fine-tuned relation model; name a run of run_finetune.py --task re, or train one"
-        )
-    return found
-
-
-def beside(path: Path, end: str) -> Path:
-    """The path of a file that belongs to the predictions at `path`."""
-    return path.with_name(f"{path.stem}_{end}")
-
-
-def _default_path(config: RelationConfig, named: Sequence[Path]) -> Path:
-    assert config.predict is not None
-    folder = config.output_dir if config.ensemble else named[0]
-    return folder / "predictions" / f"{config.predict.stem}.csv"
 
 
 def _show(
@@ -116,6 +88,6 @@ def _show(
         metrics = metrics_of(predictions, model.negative_label)
         write_evaluation(path.parent, f"{path.stem}_", predictions, metrics)
         console.heading("Result")
-        console.table(metric_rows({"these rows": metrics}), ("", "these rows"))
+        console.table(percent_rows(METRICS, {"these rows": metrics}), ("", "these rows"))
     console.heading("Where it lies")
     console.table([("predictions", str(path)), ("submission", str(beside(path, "submission.csv")))])

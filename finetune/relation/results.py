@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bert_core.attention import choose_path
-from experiment.console import Console, duration, quantity
 from experiment.history import read_curves
-from experiment.plots import Line, Panel, Reference, plot_curves, plot_histogram
+from experiment.plots import plot_curves, plot_histogram
 from experiment.report import Block, Example, Paragraph, Picture, Section, Table, write_report
 from experiment.tracking import Tracking
 from finetune.relation.evaluation import (
+    METRICS,
     SCORE_HEADER,
     guess,
-    metric_rows,
     metrics_of,
     score_rows,
     scores_of,
@@ -23,15 +21,22 @@ from finetune.relation.marking import type_notes
 from finetune.relation.plots import plot_classes, plot_confusion, plot_f1, plot_precision_recall
 from finetune.relation.predictions import Predictions, mistakes, write_predictions
 from finetune.relation.start import RelationRun
+from finetune.screens import (
+    USES,
+    device_line,
+    network_line,
+    percent_rows,
+    show_places,
+    trained,
+    training_line,
+    training_panels,
+)
 
 EXAMPLES = 3
 """Shown on the first screen, and mistakes on the last."""
 
 MISTAKES = 20
 """Shown in the report."""
-
-USES = {"dev": "", "test": "test_"}
-"""The rows that are evaluated, and what stands before the names of their files and figures."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,7 @@ def _data_rows(run: RelationRun) -> list[tuple[str, str]]:
 
 
 def _run_rows(run: RelationRun) -> list[tuple[str, str]]:
-    config, encoder, machine = run.config, run.model.network.bert, run.machine
-    shape = encoder.config
-    parameters = sum(parameter.numel() for parameter in run.model.network.parameters())
-    weights = "random weights" if config.random_weights else f"{run.checkpoint.path}"
-    attention = choose_path(machine.device, machine.dtype, shape.attention_probs_dropout_prob)
+    config, encoder = run.config, run.model.network.bert
     options = [
         f"{config.entity_layer} entity layer" if config.concat != "cls" else "",
         config.concat,
@@ -105,23 +106,11 @@ def _run_rows(run: RelationRun) -> list[tuple[str, str]]:
         "groups first" if config.hierarchical else "",
     ]
     return [
-        (
-            "network",
-            f"{shape.num_hidden_layers} layers of {shape.hidden_size}, {quantity(parameters)} parameters; {weights}",
-        ),
+        network_line(run, run.model.network, encoder),
         ("markers", config.markers + (", with a query" if config.query else "")),
         ("head", ", ".join(option for option in options if option)),
-        (
-            "training",
-            f"{config.epochs} epochs, batches of about {config.batch_size} rows "
-            f"({quantity(config.batch_size * sum(len(row.ids) for row in run.marked['train']) / len(run.rows.train))} "
-            f"tokens), learning rate {config.learning_rate:g}",
-        ),
-        (
-            "device",
-            f"{machine.device.type}, {machine.precision}, {attention} attention; "
-            f"{machine.matmul_rate / 1e9:,.0f} GFLOP/s in a plain matrix product",
-        ),
+        training_line(run, [len(row.ids) for row in run.marked["train"]]),
+        device_line(run, encoder),
         ("run", str(run.directory.path)),
     ]
 
@@ -165,26 +154,8 @@ def write_results(
 def _plot(run: RelationRun, outcome: Outcome) -> None:
     plots, negative = run.directory.plots, run.config.negative_label
     answers = outcome.predictions[_last(outcome)]
-    guessed = guess(answers, run.model.shares, negative)
-    panels = [
-        Panel("Loss", "nats a row", [Line("train_loss", "training"), Line("dev_loss", "dev", "points")]),
-        Panel(
-            "Micro F1, no_relation left out" if negative == "no_relation" else "Micro F1",
-            "%",
-            [Line("dev_micro_f1", "dev", "points")],
-            scale=100,
-        ),
-        Panel("Macro F1", "%", [Line("dev_macro_f1", "dev", "points")], scale=100),
-        Panel(
-            "AUPRC",
-            "%",
-            [Line("dev_auprc", "dev", "points")],
-            [Reference(guessed["auprc"], "a guess")],
-            scale=100,
-        ),
-        Panel("Learning rate", "", [Line("learning_rate", "", "exact")]),
-        Panel("Gradient norm, before clipping", "", [Line("gradient_norm", "")]),
-    ]
+    micro = "Micro F1, no_relation left out" if negative == "no_relation" else "Micro F1"
+    panels = training_panels({"micro_f1": micro, "macro_f1": "Macro F1", "auprc": "AUPRC"}, "nats a row")
     plot_curves(read_curves(run.directory.history), panels, plots / "curves.png", x="epoch", x_label="epoch")
     plot_confusion(answers, plots / "confusion.png")
     plot_f1(scores_of(answers), run.model.labels, plots / "f1_by_relation.png")
@@ -249,7 +220,7 @@ def _result_table(run: RelationRun, outcome: Outcome) -> tuple[list[tuple[str, .
     guessed = guess(outcome.predictions[use], run.model.shares, run.config.negative_label)
     columns = {f"{name} rows": metrics for name, metrics in outcome.metrics.items()}
     columns |= {"a guess": guessed}
-    return metric_rows(columns), ("", *columns)
+    return percent_rows(METRICS, columns), ("", *columns)
 
 
 def _explanation(run: RelationRun) -> list[Paragraph]:
@@ -266,14 +237,11 @@ def _explanation(run: RelationRun) -> list[Paragraph]:
 
 def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) -> None:
     """The last screen: what came out, where it lies, and which command comes next."""
-    console, figures = run.console, outcome.figures
+    console = run.console
     console.heading("Result")
     rows, header = _result_table(run, outcome)
     console.table(rows, header)
-    console.note(
-        f"Best after epoch {figures['best_epoch']:.3g} of {figures['epochs_trained']:.3g}; {quantity(figures['tokens_seen'])} real "
-        f"tokens in {duration(figures['wall_seconds'])} ({quantity(figures['real_tokens_per_second'])} a second while training)."
-    )
+    console.note(trained(outcome.figures))
     for paragraph in _explanation(run):
         console.text(paragraph.text)
     wrong = mistakes(outcome.predictions[_last(outcome)])[:EXAMPLES]
@@ -281,22 +249,13 @@ def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) 
         console.heading("The surest mistakes")
     for mistake in wrong:
         console.example(f"{mistake.label}, answered as {mistake.answer} ({mistake.probability:.0%})", mistake.text)
-    _show_next(console, run, tracking)
-
-
-def _show_next(console: Console, run: RelationRun, tracking: Tracking | None) -> None:
     path = run.directory.path
-    console.heading("Where it lies")
-    console.table(
-        [
-            ("model", str(run.directory.model)),
-            ("report", str(path / "report.html")),
-            ("answers, errors", f"{path / 'predictions.csv'}, {path / 'errors.csv'}"),
-        ]
-    )
-    console.heading("Next")
-    rows = [("browse the runs", tracking.ui_command)] if tracking else []
-    rows.append(("predict", f"python run_finetune.py --task re --predict FILE --checkpoint {path}"))
+    commands = [("predict", f"python run_finetune.py --task re --predict FILE --checkpoint {path}")]
     if not run.config.train_file:
-        rows.append(("your own rows", "python run_finetune.py --task re --train_file FILE"))
-    console.table(rows)
+        commands.append(("your own rows", "python run_finetune.py --task re --train_file FILE"))
+    lying = [
+        ("model", str(run.directory.model)),
+        ("report", str(path / "report.html")),
+        ("answers, errors", f"{path / 'predictions.csv'}, {path / 'errors.csv'}"),
+    ]
+    show_places(console, lying, tracking, commands)

@@ -13,7 +13,7 @@ from typing import Any
 from data.errors import DataError
 from data.relations import Relation, RelationFile, label_order, read_relation_list, read_relations
 from data.sample.files import write_relations
-from data.splits import folds_by_sentence, sentence_key, split_by_sentence
+from data.splits import hold_out, sentence_key
 from finetune.relation.config import RelationConfig
 
 
@@ -74,17 +74,9 @@ def read_rows(config: RelationConfig, fold: int | None = None) -> RelationRows:
     if "dev" in files:
         train, dev = rows, files["dev"].relations
     else:
-        if fold is not None:
-            assert config.folds is not None
-            held_out = folds_by_sentence(rows, config.folds, config.split_seed)[fold]
-        else:
-            _, held_out = split_by_sentence(rows, config.dev_share, config.split_seed)
-        apart = set(held_out)
-        train = [row for index, row in enumerate(rows) if index not in apart]
-        dev = [rows[index] for index in held_out]
+        train, dev = hold_out(rows, config.folds, fold, config.dev_share, config.split_seed)
     if config.train_rows and config.train_rows < len(train):
-        _, kept = split_by_sentence(train, config.train_rows / len(train), config.split_seed)
-        train = [train[index] for index in kept]
+        _, train = hold_out(train, None, None, config.train_rows / len(train), config.split_seed)
     # Of all rows of the file, so that every fold's model has the same outputs.
     labels = known or label_order({row.label for row in rows if row.label is not None}, config.negative_label)
     test = files["test"].relations if "test" in files else []

@@ -4,23 +4,21 @@ runs/pretrain/latest ──── tokenizer, encoder ──┐
 train.json ── rows ── labels, entity types ────┴── marked rows, network
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from data.relations import Relation
 from experiment.console import Console
 from experiment.environment import process_rank
-from experiment.errors import UsageError
 from experiment.machine import Machine, choose_machine
 from experiment.options import write_yaml
 from experiment.run_directory import RunDirectory
-from finetune.config import EPOCHS, SAMPLE_EPOCHS, learning_rate_for
 from finetune.relation.config import RelationConfig
 from finetune.relation.head import BertForRelation, HeadOptions
 from finetune.relation.marking import Marked, MarkerOptions, RelationMarker
 from finetune.relation.model import RelationModel
 from finetune.relation.rows import RelationRows, read_rows
-from finetune.start import Checkpoint, default_max_length, find_checkpoint, seed_everything
+from finetune.start import Checkpoint, complete, find_checkpoint, seed_everything
 
 
 @dataclass(frozen=True)
@@ -55,19 +53,7 @@ def prepare_run(config: RelationConfig, directory: RunDirectory, console: Consol
     rows = read_rows(config, fold)
     seed_everything(config.seed)
     encoder = checkpoint.encoder(config.dropout, config.random_weights)
-    positions = encoder.config.max_position_embeddings
-    if config.max_length and config.max_length > positions:
-        raise UsageError(
-            f"--max_length {config.max_length} is more than the {positions} positions of the BERT in {checkpoint.path}"
-        )
-    config = replace(
-        config,
-        checkpoint=checkpoint.path,
-        epochs=config.epochs or (EPOCHS if config.train_file else SAMPLE_EPOCHS),
-        learning_rate=config.learning_rate or learning_rate_for(encoder.config.hidden_size),
-        max_length=config.max_length or default_max_length(encoder.config),
-        dropout=encoder.config.hidden_dropout_prob if config.dropout is None else config.dropout,
-    )
+    config = complete(config, checkpoint, encoder.config)
     assert config.max_length is not None and config.dropout is not None
     if process_rank() == 0:
         write_yaml(config, directory.config)

@@ -17,10 +17,10 @@ from experiment.run_directory import RunDirectory
 from experiment.tracking import Tracking
 from finetune.grid.statistics import Outcome
 from finetune.relation.config import RelationConfig
-from finetune.relation.evaluation import METRICS, metric_rows, metrics_of, write_evaluation
+from finetune.relation.evaluation import METRICS, metrics_of, write_evaluation
 from finetune.relation.predictions import Predictions, mean_predictions, read_predictions, write_predictions
-from finetune.relation.results import USES
 from finetune.relation.rows import RelationRows
+from finetune.screens import USES, percent_rows
 
 
 def grid_figures(config: RelationConfig) -> dict[str, str]:
@@ -76,7 +76,7 @@ def write_together(
             tracking.log_metrics({f"{prefix}ensemble_{metric}": value for metric, value in metrics.items()})
             tracking.log_artifact(directory.path / name)
     console.heading("Together")
-    console.table(metric_rows(columns), ("", *columns))
+    console.table(percent_rows(METRICS, columns), ("", *columns))
 
 
 def _joined(parts: Sequence[Predictions]) -> Predictions:
@@ -88,19 +88,3 @@ def _joined(parts: Sequence[Predictions]) -> Predictions:
         [label for part in parts for label in part.gold],
         [relation for part in parts for relation in part.relations],
     )
-
-
-def show_next(directory: RunDirectory, tracking: Tracking | None, console: Console) -> None:
-    """The end of the last screen: where things lie, and which command comes next."""
-    console.heading("Where it lies")
-    console.table(
-        [
-            ("tables", f"{directory.path / 'results.md'}, {directory.path / 'results.csv'}"),
-            ("picture", str(directory.path / "results.png")),
-            ("runs", str(directory.runs)),
-        ]
-    )
-    console.heading("Next")
-    rows = [("browse the runs", tracking.ui_command)] if tracking else []
-    rows.append(("predict with all", f"python run_finetune.py --task re --predict FILE --checkpoint {directory.path}"))
-    console.table(rows)

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import experiment.figures as figures
-from experiment.figures import beside, fonts_for, label_rows, names_for, page
+from experiment.figures import beside, columns, fonts_for, label_rows, names_for, page
 
 
 def test_latin_needs_no_other_font() -> None:
@@ -51,6 +51,21 @@ def test_the_preferred_fonts_come_first_and_the_one_of_boxes_never(monkeypatch: 
 def test_long_names_are_cut() -> None:
     shown = names_for(["a" * 36, "b" * 37]).shown
     assert shown == {"a" * 36: "a" * 36, "b" * 37: "b" * 35 + "…"}
+
+
+def test_hangul_counts_two_columns(installed: dict[str, str]) -> None:
+    installed["NanumGothic"] = "가나…"
+    assert columns("a가, ") == 5 and columns("") == 0
+    assert names_for(["가" * 18, "나" * 19]).shown == {"가" * 18: "가" * 18, "나" * 19: "나" * 17 + "…"}
+
+
+def test_dollars_are_no_formula(tmp_path: Path) -> None:
+    names = names_for(["$a$", "$^$", "a$"])
+    with page(tmp_path / "a.png", 4, 2, names) as figure:
+        axes = figure.subplots()
+        label_rows(axes, list(names.shown.values()))
+    assert (tmp_path / "a.png").exists()  # matplotlib refuses the formula ^
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [r"\$a\$", r"\$^\$", r"a\$"]
 
 
 def test_a_page_with_notes(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from experiment.options import parse, write_yaml
+from experiment.errors import UsageError
+from experiment.options import parse, read_options, write_yaml
 from finetune.config import learning_rate_for
+from finetune.entity.config import EntityConfig
 from finetune.relation.config import RelationConfig
+from finetune.tasks import CONFIGS, config_class
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,10 +51,26 @@ def test_a_configuration_survives_its_file(tmp_path):
     assert parse(RelationConfig, ["--config", str(tmp_path / "config.yaml")], description="") == config
 
 
-def test_every_option_has_a_help_text():
-    from experiment.options import read_options
+@pytest.mark.parametrize("kind", CONFIGS.values())
+def test_every_option_has_a_help_text(kind):
+    assert [option.name for option in read_options(kind).values() if len(option.help) < 10] == []
 
-    assert [option.name for option in read_options(RelationConfig).values() if len(option.help) < 10] == []
+
+def test_the_task_decides_which_options_there_are(tmp_path):
+    saved = tmp_path / "config.yaml"
+    write_yaml(EntityConfig(unit="subword"), saved)
+    assert config_class(["--epochs", "3", "--task", "ner"]) is EntityConfig
+    assert config_class(["--task=re", "--config", str(saved)]) is RelationConfig
+    assert config_class(["--config", str(saved), "--epochs", "3"]) is EntityConfig
+    assert config_class(["--help"]) is RelationConfig
+    assert config_class(["--task", "ner", "--help"]) is EntityConfig
+    with pytest.raises(UsageError, match="--task is needed: re for relations, ner for named entities"):
+        config_class(["--epochs", "3"])
+    for wrong in (["--task", "pos"], ["--task"]):
+        with pytest.raises(UsageError, match="--task needs re or ner"):
+            config_class(wrong)
+    with pytest.raises(UsageError, match="--max_length 7 is too short"):
+        parse(EntityConfig, ["--max_length", "7"], description="")
 
 
 def test_learning_rates_fall_with_the_width():
@@ -79,4 +98,4 @@ def test_an_unknown_task_is_named():
         [sys.executable, ROOT / "run_finetune.py", "--task", "pos"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2
-    assert done.stderr == "error: --task needs one of re, not 'pos'.\n"
+    assert done.stderr == "error: --task needs re or ner, not 'pos'.\n"

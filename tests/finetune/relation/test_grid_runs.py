@@ -53,7 +53,7 @@ def test_an_ensemble_is_the_mean_of_its_runs(configure, test_rows_file):
     by_runs = fine_tune(replace(asked, ensemble=runs, output=grid / "a.csv"))
     by_grid = fine_tune(replace(asked, checkpoint=grid, output=grid / "b.csv"))
     assert by_runs.read_bytes() == by_grid.read_bytes()
-    with pytest.raises(UsageError, match="holds no fine-tuned relation model"):
+    with pytest.raises(UsageError, match="holds no fine-tuned model of --task re"):
         fine_tune(replace(asked, ensemble=[grid.parent]))
 
 
@@ -61,20 +61,20 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(configure, tmp_path, monk
     sweep = tmp_path / "활성화.yaml"
     sweep.write_text("grid:\n  activation: [tanh, gelu]\n  entity_layer: [split, shared]\n", encoding="utf-8")
     config = configure(sweep=str(sweep), epochs=1, name="sweep")
-    run, done = pipeline.run_relation, []
+    run, done = pipeline.carry_out, []
 
-    def stops_at_the_third(config, directory, *arguments, **keywords):
+    def stops_at_the_third(task, config, directory, *arguments, **keywords):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(directory.name)
-        return run(config, directory, *arguments, **keywords)
+        return run(task, config, directory, *arguments, **keywords)
 
-    monkeypatch.setattr(pipeline, "run_relation", stops_at_the_third)
+    monkeypatch.setattr(pipeline, "carry_out", stops_at_the_third)
     with pytest.raises(
         InterruptedRun, match=r"2 of 4 runs are finished; go on with: python run_finetune.py --task re --resume"
     ):
         fine_tune(config)
-    monkeypatch.setattr(pipeline, "run_relation", lambda *a, **k: (done.append(a[1].name), run(*a, **k))[1])
+    monkeypatch.setattr(pipeline, "carry_out", lambda *a, **k: (done.append(a[2].name), run(*a, **k))[1])
     path = fine_tune(replace(configure(), resume="auto", **dict.fromkeys(_GIVEN, None) | _DEFAULTS))
     assert len(done) == 4 and len(set(done)) == 4
     table = read_csv(path / "results.csv")
@@ -94,7 +94,7 @@ def test_a_resumed_grid_refuses_other_options(configure, monkeypatch):
     def fails(*arguments, **keywords):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "run_relation", fails)
+    monkeypatch.setattr(pipeline, "carry_out", fails)
     with pytest.raises(InterruptedRun):
         fine_tune(configure(seeds=[0, 1], name="two"))
     with pytest.raises(UsageError, match="batch_size is 8; leave out --batch_size"):

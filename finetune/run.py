@@ -1,0 +1,78 @@
+"""One fine-tuning run from its configuration to its last file.
+
+    configuration → rows → network → training → the best evaluation's model/ → answers, report
+
+The order is that of the screen: what is read here from top to bottom is what a user sees from top to bottom.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiment.console import Console
+from experiment.environment import describe_environment, process_rank
+from experiment.options import as_dict
+from experiment.run_directory import RunDirectory
+from experiment.tracking import open_tracking
+from experiment.training import InterruptedRun
+from finetune.task import Run, TaskDefinition
+from finetune.training import train
+
+
+def carry_out(
+    task: TaskDefinition,
+    config: Any,
+    directory: RunDirectory,
+    console: Console,
+    *,
+    fold: int | None = None,
+    parent: Mapping[str, str] | None = None,
+) -> dict[str, float]:
+    """Carries out a run in its directory and returns its metrics.
+
+    Args:
+        task: what is to be learnt.
+        config: as the user gave it.
+        directory: new and empty.
+        console: the screen.
+        fold: which of `config.folds` parts are the dev rows.
+        parent: tags of the grid that this run is a part of; None for a run of its own. A part keeps its screen short and
+            leaves it to the grid to mark it as finished.
+
+    Raises:
+        UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
+        NotFiniteError, InterruptedRun: the training ended early.
+    """
+    run: Run = task.prepare(config, directory, console, fold)
+    environment = describe_environment()
+    tracking = open_tracking(
+        config.tracking_uri,
+        task.kind,
+        directory,
+        output_dir=config.output_dir,
+        params=as_dict(run.config) | task.sizes(run) | ({"fold": fold} if fold is not None else {}),
+        tags={name: str(value) for name, value in environment.items() if value is not None}
+        | run.checkpoint.tags
+        | {"data_fingerprint": run.rows.fingerprint}
+        | dict(parent or {}),
+        warn=console.warning,
+    )
+    try:
+        if process_rank() == 0:
+            directory.write_json("data_report.json", run.rows.report() | {"input": task.input_report(run)})
+            if parent is None:
+                task.show_start(run)
+        figures = train(task.training(run), run.config, run.machine, directory, console, tracking)
+        metrics: dict[str, float] = {}
+        if process_rank() == 0:
+            outcome = task.ask(run, figures)
+            metrics = task.write_results(run, outcome, environment, tracking)
+            if parent is None:
+                directory.mark_finished()
+                task.show_results(run, outcome, tracking)
+    except BaseException as error:
+        if tracking:
+            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
+        raise
+    if tracking:
+        tracking.finish()
+    return metrics
