@@ -163,7 +163,7 @@ def test_names_that_are_words_are_also_words(texts):
     named = {surface for surface, type in surfaces(texts) if type == "PS"}
     plain = "\n".join(map(outside, texts))
     for words in (WORD_NAMES, WORD_FULL_NAMES):
-        assert len(named & set(words)) > 0.8 * len(words)
+        assert len(named & set(words)) > 0.6 * len(words)
         assert sum(word in plain for word in words) >= 8
 
 
