@@ -30,8 +30,8 @@ import shlex
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from experiment.errors import UsageError
 from experiment.mlflow_store import artifact_folder, connect, quiet, reason, shown, sqlite_uri, store_errors
 from experiment.run_directory import RunDirectory
+from experiment.training import InterruptedRun
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -164,6 +165,19 @@ class Tracking(Logger):
                 self._warn(f"MLflow does not answer ({reason(error)}); the run goes on without it.")
             return False
         return True
+
+
+@contextmanager
+def told(tracking: Tracking | None) -> Iterator[None]:
+    """Tells the tracking store, if there is one, how what stands within the `with` has ended."""
+    try:
+        yield
+    except BaseException as error:
+        if tracking:
+            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
+        raise
+    if tracking:
+        tracking.finish()
 
 
 @rank_zero_only

@@ -9,12 +9,13 @@ devices take turns. Building one from token ids takes less than a thousandth of 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
 
-from bert_core.packing import balanced_groups
+from bert_core.packing import Packed, balanced_groups
 from experiment.errors import UsageError
 
 BATCHES_A_WINDOW = 8
@@ -23,7 +24,28 @@ BATCHES_A_WINDOW = 8
 EVALUATION_TOKENS = 8192
 """Of a batch without gradients."""
 
-Build = Callable[[Sequence[int]], Any]
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step needs; each task adds its tensors, which move together."""
+
+    packed: Packed
+    """The tokens."""
+    rows: tuple[int, ...]
+    """Which rows these are."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        return self._each("to", *args, **kwargs)
+
+    def pin_memory(self) -> Self:
+        return self._each("pin_memory")
+
+    def _each(self, method: str, *args: Any, **kwargs: Any) -> Self:
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rows"}
+        return replace(self, **{name: getattr(value, method)(*args, **kwargs) for name, value in values.items()})
+
+
+Build = Callable[[Sequence[int]], Batch]
 """Makes the batch of these rows."""
 
 

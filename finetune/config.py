@@ -51,6 +51,8 @@ class FineTuneConfig:
     """Forward passes an optimizer step."""
     learning_rate: float | None = option(None, "Training")
     """Highest learning rate; by the network's width when left out."""
+    head_learning_rate: float | None = option(None, "Training")
+    """Highest learning rate of the layers that pretraining does not know; by the task when left out."""
     layer_decay: float = option(1.0, "Training")
     """Factor on the learning rate from each layer to the one below it; 1 treats all alike."""
     warmup: float = option(0.1, "Training")
@@ -126,7 +128,7 @@ class FineTuneConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"--{name} must be at least {least}, not {value}")
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "head_learning_rate", "clip"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"--{name} must be above 0, not {value}")

@@ -12,28 +12,33 @@ from experiment.training import warmup_then_linear
 
 
 def parameter_groups(
-    network: nn.Module, encoder: Bert, *, learning_rate: float, layer_decay: float, weight_decay: float
+    network: nn.Module,
+    encoder: Bert,
+    *,
+    learning_rate: float,
+    head_learning_rate: float,
+    layer_decay: float,
+    weight_decay: float,
 ) -> list[dict[str, Any]]:
     """The optimizer's groups: a learning rate for each layer; biases and LayerNorms do not decay.
 
-    The head and the pooler learn at `learning_rate`, the topmost of L blocks at `layer_decay` times that, the lowest at
-    `layer_decay`^L, the embeddings at `layer_decay`^(L + 1) (Howard & Ruder 2018; Clark et al. 2020).
+    The head learns at `head_learning_rate`, the pooler at `learning_rate`, the topmost of L blocks at `layer_decay` times
+    that, the lowest at `layer_decay`^L, the embeddings at `layer_decay`^(L + 1) (Howard & Ruder 2018; Clark et al. 2020).
     """
     blocks = len(encoder.blocks)
-    depth: dict[int, int] = {id(parameter): blocks + 1 for parameter in encoder.embeddings.parameters()}
+    rates = {id(parameter): learning_rate for parameter in encoder.pooler.parameters()}
     for number, block in enumerate(encoder.blocks):
-        depth |= {id(parameter): blocks - number for parameter in block.parameters()}
-    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+        rates |= {id(parameter): learning_rate * layer_decay ** (blocks - number) for parameter in block.parameters()}
+    lowest = learning_rate * layer_decay ** (blocks + 1)
+    rates |= {id(parameter): lowest for parameter in encoder.embeddings.parameters()}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for parameter in network.parameters():
         if parameter.requires_grad:
-            groups.setdefault((depth.get(id(parameter), 0), parameter.ndim > 1), []).append(parameter)
+            rate = rates.get(id(parameter), head_learning_rate)
+            groups.setdefault((rate, parameter.ndim > 1), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": learning_rate * layer_decay**below,
-            "weight_decay": weight_decay if is_matrix else 0.0,
-        }
-        for (below, is_matrix), parameters in groups.items()
+        {"params": parameters, "lr": rate, "weight_decay": weight_decay if is_matrix else 0.0}
+        for (rate, is_matrix), parameters in groups.items()
     ]
 
 

@@ -13,7 +13,7 @@ from experiment.environment import agree, process_rank
 from experiment.errors import UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.run_directory import PLAN, RunDirectory
-from experiment.tracking import open_tracking
+from experiment.tracking import open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
 from finetune.entity.task import ENTITIES
 from finetune.grid.plan import plan
@@ -107,7 +107,7 @@ def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDire
         tags={"runs": str(len(children)), "data_fingerprint": rows.fingerprint} | checkpoint.tags,
         warn=console.warning,
     )
-    try:
+    with told(tracking):
         outcomes = run_grid(
             children,
             directory,
@@ -139,12 +139,6 @@ def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDire
             ]
             predict = f"python run_finetune.py --task {task.name} --predict FILE --checkpoint {path}"
             show_places(console, lying, tracking, [("predict with all", predict)])
-    except BaseException as error:
-        if tracking:
-            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
-        raise
-    if tracking:
-        tracking.finish()
     return directory
 
 

@@ -12,8 +12,7 @@ from experiment.console import Console
 from experiment.environment import describe_environment, process_rank
 from experiment.options import as_dict
 from experiment.run_directory import RunDirectory
-from experiment.tracking import open_tracking
-from experiment.training import InterruptedRun
+from experiment.tracking import open_tracking, told
 from finetune.task import Run, TaskDefinition
 from finetune.training import train
 
@@ -56,7 +55,7 @@ def carry_out(
         | dict(parent or {}),
         warn=console.warning,
     )
-    try:
+    with told(tracking):
         if process_rank() == 0:
             directory.write_json("data_report.json", run.rows.report() | {"input": task.input_report(run)})
             if parent is None:
@@ -65,14 +64,14 @@ def carry_out(
         metrics: dict[str, float] = {}
         if process_rank() == 0:
             outcome = task.ask(run, figures)
-            metrics = task.write_results(run, outcome, environment, tracking)
+            metrics, files = task.write_results(run, outcome, environment)
+            directory.write_json("metrics.json", metrics)
+            if tracking:
+                tracking.log_metrics(metrics, step=int(figures["steps"]))
+                for name in ("config.yaml", "data_report.json", "metrics.json", "report.html", *files):
+                    tracking.log_artifact(directory.path / name)
+                tracking.log_artifact(directory.plots, "plots")
             if parent is None:
                 directory.mark_finished()
                 task.show_results(run, outcome, tracking)
-    except BaseException as error:
-        if tracking:
-            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
-        raise
-    if tracking:
-        tracking.finish()
     return metrics

@@ -87,8 +87,14 @@ def find_checkpoint(config: FineTuneConfig) -> Checkpoint:
     return Checkpoint(path, model, run_id)
 
 
-def complete(config: AnyConfig, checkpoint: Checkpoint, encoder: BertConfig) -> AnyConfig:
+def complete(config: AnyConfig, checkpoint: Checkpoint, encoder: BertConfig, head_factor: float = 1.0) -> AnyConfig:
     """The configuration with what follows from the checkpoint: nothing is left open.
+
+    Args:
+        config: as the user gave it.
+        checkpoint: where it starts.
+        encoder: its network.
+        head_factor: how much faster the task's head learns where nothing else is said.
 
     Raises:
         UsageError: --max_length is more than the encoder has positions.
@@ -98,11 +104,13 @@ def complete(config: AnyConfig, checkpoint: Checkpoint, encoder: BertConfig) -> 
         raise UsageError(
             f"--max_length {config.max_length} is more than the {positions} positions of the BERT in {checkpoint.path}"
         )
+    learning_rate = config.learning_rate or learning_rate_for(encoder.hidden_size)
     return replace(
         config,
         checkpoint=checkpoint.path,
         epochs=config.epochs or (EPOCHS if config.train_file else SAMPLE_EPOCHS),
-        learning_rate=config.learning_rate or learning_rate_for(encoder.hidden_size),
+        learning_rate=learning_rate,
+        head_learning_rate=config.head_learning_rate or head_factor * learning_rate,
         max_length=config.max_length or min(LONGEST, positions),
         dropout=encoder.hidden_dropout_prob if config.dropout is None else config.dropout,
     )

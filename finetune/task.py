@@ -81,8 +81,8 @@ class TaskDefinition:
     """The task of a run as the training sees it."""
     ask: Callable[[Any, dict[str, float]], Any]
     """The outcome of a run: what the best evaluation's model, as it lies on the disk, answers; with the training's figures."""
-    write_results: Callable[[Any, Any, dict[str, Any], Tracking | None], dict[str, float]]
-    """Writes the files of a run with this outcome and environment, and gives its metrics."""
+    write_results: Callable[[Any, Any, dict[str, Any]], tuple[dict[str, float], list[str]]]
+    """Writes the files of a run with this outcome and environment; gives its metrics and the files' names."""
     show_results: Callable[[Any, Any, Tracking | None], None]
     predict: Callable[[Any, Console], Path]
     grid_figures: Callable[[Any], dict[str, str]]

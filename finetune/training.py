@@ -58,7 +58,7 @@ def train(
     Raises:
         NotFiniteError, InterruptedRun: the training ended early.
     """
-    assert config.learning_rate is not None and config.epochs is not None
+    assert config.learning_rate is not None and config.head_learning_rate is not None and config.epochs is not None
     module = FineTuningModule(
         task.network,
         task.loss,
@@ -66,6 +66,7 @@ def train(
             task.network,
             task.encoder,
             learning_rate=config.learning_rate,
+            head_learning_rate=config.head_learning_rate,
             layer_decay=config.layer_decay,
             weight_decay=config.weight_decay,
         ),
@@ -74,7 +75,8 @@ def train(
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
     length = float(task.data.lengths.mean())
-    watch = Watch(task.where, config.log_every, task.encoder.config.flops_per_token(length, 0.0), machine.matmul_rate)
+    flops = task.encoder.config.flops_per_token(length, 0.0)
+    watch = Watch(task.where, config.log_every, flops, machine.matmul_rate, config.learning_rate)
     evaluation = Evaluation(task, watch, config.evaluations, config.patience)
     history = MetricHistory(directory.history)
     trainer = pl.Trainer(
@@ -122,10 +124,18 @@ class Watch(pl.Callback):
         log_every: optimizer steps between two points.
         flops_per_token: arithmetic of a training step for a real token.
         matmul_rate: FLOP/s that the machine reaches in a plain matrix product; the measure of MFU.
+        learning_rate: the highest one, of which the schedule's present share is logged.
     """
 
-    def __init__(self, where: Callable[[Any], str], log_every: int, flops_per_token: float, matmul_rate: float) -> None:
-        self.where, self.log_every = where, log_every
+    def __init__(
+        self,
+        where: Callable[[Any], str],
+        log_every: int,
+        flops_per_token: float,
+        matmul_rate: float,
+        learning_rate: float,
+    ) -> None:
+        self.where, self.log_every, self.learning_rate = where, log_every, learning_rate
         self.flops_per_token, self.matmul_rate = flops_per_token, matmul_rate
         self.latest: dict[str, float] = {}
         """The last point of each curve."""
@@ -187,9 +197,10 @@ class Watch(pl.Callback):
         now, tokens = self.training_seconds, self.tokens
         rate = (tokens - self._since[1]) / max(1e-9, now - self._since[0])
         self._since = (now, tokens)
+        group = trainer.optimizers[0].param_groups[0]
         self.latest = {
             "train_loss": loss if loss is not None else float("nan"),
-            "learning_rate": max(group["lr"] for group in trainer.optimizers[0].param_groups),
+            "learning_rate": self.learning_rate * group["lr"] / group["initial_lr"],
             "gradient_norm": float(module.gradient_norm),
             "real_tokens_per_second": rate,
             "mfu": rate * self.flops_per_token / (self.matmul_rate * trainer.world_size),

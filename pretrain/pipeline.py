@@ -24,7 +24,7 @@ from experiment.history import MetricHistory
 from experiment.machine import Machine, choose_machine
 from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
-from experiment.tracking import Tracking, open_tracking
+from experiment.tracking import Tracking, open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
@@ -111,7 +111,7 @@ def _carry_out(run: Run, material: Material) -> None:
         | {"data_fingerprint": text.corpus.fingerprint, "matmul_flops": f"{material.machine.matmul_rate:.3g}"},
         warn=run.console.warning,
     )
-    try:
+    with told(tracking):
         if process_rank() == 0:
             directory.write_json("data_report.json", text.report())
             text.wordpiece.save(directory.tokenizer)
@@ -121,12 +121,6 @@ def _carry_out(run: Run, material: Material) -> None:
             write_results(run, text, material.builder, material.unigram, metrics, environment, tracking)
             directory.mark_finished()
             show_results(run, material.unigram, metrics, tracking)
-    except BaseException as error:
-        if tracking:
-            tracking.finish("KILLED" if isinstance(error, InterruptedRun | KeyboardInterrupt) else "FAILED")
-        raise
-    if tracking:
-        tracking.finish()
 
 
 def _text(run: Run) -> Text:

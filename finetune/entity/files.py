@@ -11,11 +11,9 @@
 (code points) of `text`, which is as it was in the user's file. `gold` is there where the entities are known. Scores have as
 many digits as give back the same numbers.
 
-The two files for people start with a byte order mark, without which Excel does not take Korean for UTF-8, and what starts
-with one of = + - @ has ' put before it, or Excel would calculate. Every file is written whole or not at all.
+The two files for people are as `finetune.spreadsheets` writes them. Every file is written whole or not at all.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +24,7 @@ from data.errors import DataError
 from experiment.run_directory import replacing
 from finetune.entity.answers import Answer, FoundEntity
 from finetune.entity.metrics import TypeScores, mistakes
+from finetune.spreadsheets import write_csv
 
 _ROUNDING = 1e-3
 """By which a score may lie above 1: probabilities are sums of 32-bit numbers, and other programs round."""
@@ -140,7 +139,7 @@ def write_errors(path: Path, answers: Sequence[Answer]) -> None:
         )
         for mistake in mistakes(answers)
     )
-    _write(path, ("id", "gold", "answer", "kinds", "score"), rows)
+    write_csv(path, ("id", "gold", "answer", "kinds", "score"), rows)
 
 
 def write_scores(path: Path, scores: Sequence[TypeScores]) -> None:
@@ -154,16 +153,4 @@ def write_scores(path: Path, scores: Sequence[TypeScores]) -> None:
         )
         for score in scores
     )
-    _write(path, ("type", "precision", "recall", "f1", "support", "predicted"), rows)
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([_as_text(cell) for cell in row] for row in rows)
-
-
-def _as_text(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+    write_csv(path, ("type", "precision", "recall", "f1", "support", "predicted"), rows)

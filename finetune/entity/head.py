@@ -3,10 +3,10 @@
 With `unit` both, 로 and 는 of 겐자부로는, where one token ##로는 covers them:
 
     hidden state of ##로는  +  embedding of 로  +  embedding of "first of two"   ┐
-    hidden state of ##로는  +  embedding of 는  +  embedding of "second of two"  ┴→ LayerNorm → linear → GELU → linear → CRF
+    hidden state of ##로는  +  embedding of 는  +  embedding of "second of two"  ┴→ LayerNorm → x + GELU(linear(x)) → linear → CRF
 
-The GELU is needed: without it the score of a tag would be a sum, and "ends here because this is the second character of
-that subword" is none. [UNK] words are not blind, since every character has an embedding of its own. Where the elements are
+The GELU lets the three meet: without it the score of a tag would be a sum of theirs, and "ends here because this is the second
+character of that subword" is none. [UNK] words are not blind, since every character has an embedding of its own. Where the elements are
 tokens, the hidden states go to the last linear layer alone.
 
 Dimension letters, in comments beside each change of shape:
@@ -14,8 +14,7 @@ Dimension letters, in comments beside each change of shape:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,7 +24,8 @@ from torch import Tensor, nn
 from bert_core.config import BertConfig
 from bert_core.dropout import Dropout
 from bert_core.model import Bert, initialize
-from bert_core.packing import Packed, pack
+from bert_core.packing import pack
+from finetune.batches import Batch
 from finetune.entity.alignment import PLACES, Aligned
 from finetune.entity.config import Unit
 from finetune.entity.crf import OUTSIDE, BioCRF
@@ -45,11 +45,9 @@ class HeadOptions:
 
 
 @dataclass(frozen=True)
-class EntityBatch:
+class EntityBatch(Batch):
     """What a step needs: B texts with at least one element each."""
 
-    packed: Packed
-    """Their windows."""
     token: Tensor
     """int64 [N], the token that each element looks at, among all T."""
     characters: Tensor
@@ -60,18 +58,6 @@ class EntityBatch:
     """bool [B, L], where a text has an element."""
     tags: Tensor
     """int64 [B, L], O beyond a text's end."""
-    rows: tuple[int, ...]
-    """Which texts these are."""
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        return self._each("to", *args, **kwargs)
-
-    def pin_memory(self) -> Self:
-        return self._each("pin_memory")
-
-    def _each(self, method: str, *args: Any, **kwargs: Any) -> Self:
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rows"}
-        return replace(self, **{name: getattr(value, method)(*args, **kwargs) for name, value in values.items()})
 
 
 def make_batch(
@@ -140,8 +126,8 @@ class EntityHead(nn.Module):
         """
         states = hidden.index_select(0, batch.token)  # [N, D]
         if self.options.unit == "both":
-            states = states + self.character(batch.characters) + self.place(batch.places)
-            states = F.gelu(self.mix(self.dropout(self.norm(states))))  # [N, D]
+            states = self.norm(states + self.character(batch.characters) + self.place(batch.places))
+            states = states + F.gelu(self.mix(self.dropout(states)))  # [N, D]
         with torch.autocast(hidden.device.type, enabled=False):
             scores = self.classifier(self.dropout(states.float()))  # [N, C]
             rectangle = scores.new_zeros(*batch.mask.shape, scores.shape[1])  # [B, L, C]

@@ -15,7 +15,7 @@ from finetune.entity.answers import Answer, inline
 from finetune.entity.evaluation import EXPLANATION, METRICS, SCORE_HEADER, metrics_of, score_rows, write_evaluation
 from finetune.entity.files import write_answers
 from finetune.entity.metrics import confusion, length_scores, mistakes, type_scores
-from finetune.entity.page import EntityText, write_page
+from finetune.entity.page import KEY, EntityText, write_page
 from finetune.entity.plots import plot_calibration, plot_confusion, plot_entity_counts, plot_lengths, plot_types
 from finetune.entity.rows import type_counts
 from finetune.entity.start import EntityRun, not_expressible
@@ -144,10 +144,8 @@ def _tagged_tokens(run: EntityRun, text: TaggedText, aligned: Aligned) -> str:
     return " ".join(words)
 
 
-def write_results(
-    run: EntityRun, outcome: Outcome, environment: dict[str, Any], tracking: Tracking | None
-) -> dict[str, float]:
-    """Writes the files of the run, hands them to the tracking store, and gives what is in `metrics.json`."""
+def write_results(run: EntityRun, outcome: Outcome, environment: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
+    """Writes the answers, plots and report of the run; gives what is in `metrics.json`, and the names of the files."""
     directory = run.directory
     names = []
     for use, answers in outcome.answers.items():
@@ -156,17 +154,10 @@ def write_results(
         write_page(directory.path / f"{prefix}predictions.html", f"SaeBERT named entities, {use} texts", answers)
         write_evaluation(directory.path, prefix, answers, outcome.types, outcome.metrics[use])
         names += [f"{prefix}{name}" for name in ("predictions.jsonl", "predictions.html", "errors.csv", "entities.csv")]
-    metrics = {f"{USES[use]}{name}": value for use, found in outcome.metrics.items() for name, value in found.items()}
-    metrics |= outcome.figures
-    directory.write_json("metrics.json", metrics)
     _plot(run, outcome)
     _write_report(run, outcome, environment)
-    if tracking:
-        tracking.log_metrics(metrics, step=int(outcome.figures["steps"]))
-        for name in ("config.yaml", "data_report.json", "metrics.json", "report.html", *names):
-            tracking.log_artifact(directory.path / name)
-        tracking.log_artifact(directory.plots, "plots")
-    return metrics
+    metrics = {f"{USES[use]}{name}": value for use, found in outcome.metrics.items() for name, value in found.items()}
+    return metrics | outcome.figures, names
 
 
 def _plot(run: EntityRun, outcome: Outcome) -> None:
@@ -221,7 +212,7 @@ def _write_report(run: EntityRun, outcome: Outcome, environment: dict[str, Any])
                     Picture(plots / "calibration.png", "How often a score is right"),
                 ],
             ),
-            Section("The surest mistakes", worst or [Paragraph("There are none.")]),
+            Section("The surest mistakes", [Paragraph(KEY), *worst] if worst else [Paragraph("There are none.")]),
             Section(
                 "Texts",
                 [

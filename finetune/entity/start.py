@@ -19,6 +19,11 @@ from finetune.entity.model import EntityModel, known_characters
 from finetune.entity.rows import EntityRows, read_rows
 from finetune.start import Checkpoint, complete, find_checkpoint, seed_everything
 
+HEAD_FACTOR = 10.0
+"""How much faster the tagger learns than the encoder. On 2,500 sentences of KMOU-NER's training file for 3 epochs the pretrained
+mini (one seed each) reached an entity F1 of 45.1 % on held-out ones at the same learning rate, 62.7, 64.8 and 65.4 % at 4, 10
+and 20 times the rate; 61.5 % when the encoder learnt twice as fast, too. Tags are learnt from nothing, and so are transitions."""
+
 
 @dataclass(frozen=True)
 class EntityRun:
@@ -47,7 +52,7 @@ def prepare_run(config: EntityConfig, directory: RunDirectory, console: Console,
     rows = read_rows(config, fold)
     seed_everything(config.seed)
     encoder = checkpoint.encoder(config.dropout, config.random_weights)
-    config = complete(config, checkpoint, encoder.config)
+    config = complete(config, checkpoint, encoder.config, HEAD_FACTOR)
     assert config.max_length is not None and config.dropout is not None
     if process_rank() == 0:
         write_yaml(config, directory.config)

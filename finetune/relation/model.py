@@ -8,9 +8,8 @@ model/   config.json  model.safetensors           the encoder; transformers.Auto
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,14 +17,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bert_core.model import Bert
-from bert_core.packing import Packed, pack
+from bert_core.packing import pack
 from bert_core.pretrained import from_pretrained, save_pretrained
 from data.errors import DataError
 from data.relations import Relation
 from data.tokenizer import WordPiece
 from experiment.machine import Machine
 from experiment.run_directory import replacing
-from finetune.batches import evaluation_batches
+from finetune.batches import Batch, evaluation_batches
 from finetune.relation.head import BertForRelation, HeadOptions, Spans, entity_spans
 from finetune.relation.marking import Marked, MarkerOptions, RelationMarker
 
@@ -33,25 +32,12 @@ DESCRIPTION_FILE, HEAD_FILE = "relation.json", "relation_head.safetensors"
 
 
 @dataclass(frozen=True)
-class RelationBatch:
+class RelationBatch(Batch):
     """What a step needs: B rows."""
 
-    packed: Packed
     spans: Spans
     labels: Tensor
     """int64 [B]; −1 where the model does not know the label."""
-    rows: tuple[int, ...]
-    """Which rows these are."""
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        return self._each("to", *args, **kwargs)
-
-    def pin_memory(self) -> Self:
-        return self._each("pin_memory")
-
-    def _each(self, method: str, *args: Any, **kwargs: Any) -> Self:
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "rows"}
-        return replace(self, **{name: getattr(value, method)(*args, **kwargs) for name, value in values.items()})
 
 
 def make_batch(marked: Sequence[Marked], labels: Sequence[int], rows: Sequence[int]) -> RelationBatch:
@@ -64,7 +50,7 @@ def make_batch(marked: Sequence[Marked], labels: Sequence[int], rows: Sequence[i
     """
     chosen = [marked[row] for row in rows]
     packed = pack([row.ids for row in chosen], [row.types for row in chosen])
-    return RelationBatch(packed, entity_spans(chosen, packed), torch.tensor([labels[row] for row in rows]), tuple(rows))
+    return RelationBatch(packed, tuple(rows), entity_spans(chosen, packed), torch.tensor([labels[row] for row in rows]))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ same metrics. `label` is empty where the row has none. A row that could not be r
 but a submission must have it: its probabilities are the shares of the labels among the training rows
 (`Predictions.of_file`).
 
-The two files for people start with a byte order mark, without which Excel does not take Korean for UTF-8. A text of
-`errors.csv` that starts with one of = + - @ has ' put before it, or Excel would calculate: "- 1952년 …" becomes #NAME?.
-Every file is written whole or not at all.
+The two files for people are as `finetune.spreadsheets` writes them. Every file is written whole or not at all.
 """
 
 import csv
@@ -29,8 +27,8 @@ import numpy as np
 from data.errors import DataError
 from data.relations import Relation, RelationFile
 from experiment.errors import UsageError
-from experiment.run_directory import replacing
 from finetune.relation.metrics import RelationScores
+from finetune.spreadsheets import write_csv
 
 HEADER = ("id", "label", "pred_label", "probs")
 
@@ -188,13 +186,13 @@ def marked_text(relation: Relation) -> str:
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Writes `predictions.csv`."""
     rows = zip(predictions.ids, predictions.gold, predictions.answers, _lists(predictions), strict=True)
-    _write(path, HEADER, rows)
+    write_csv(path, HEADER, rows, for_people=False)
 
 
 def write_submission(path: Path, predictions: Predictions) -> None:
     """Writes what a competition asks for: `predictions.csv` without the right labels."""
     rows = zip(predictions.ids, predictions.answers, _lists(predictions), strict=True)
-    _write(path, [name for name in HEADER if name != "label"], rows)
+    write_csv(path, [name for name in HEADER if name != "label"], rows, for_people=False)
 
 
 def write_errors(path: Path, predictions: Predictions) -> None:
@@ -202,7 +200,7 @@ def write_errors(path: Path, predictions: Predictions) -> None:
     rows = (
         (
             wrong.id,
-            f"'{wrong.text}" if wrong.text.startswith(("=", "+", "-", "@")) else wrong.text,
+            wrong.text,
             wrong.label,
             wrong.answer,
             f"{wrong.probability:.5f}",
@@ -210,7 +208,7 @@ def write_errors(path: Path, predictions: Predictions) -> None:
         )
         for wrong in mistakes(predictions)
     )
-    _write(path, ("id", "text", "label", "pred_label", "pred_prob", "label_prob"), rows, encoding="utf-8-sig")
+    write_csv(path, ("id", "text", "label", "pred_label", "pred_prob", "label_prob"), rows)
 
 
 def write_scores(path: Path, scores: Sequence[RelationScores]) -> None:
@@ -226,7 +224,7 @@ def write_scores(path: Path, scores: Sequence[RelationScores]) -> None:
         for score in scores
     )
     header = ("relation", "precision", "recall", "f1", "support", "predicted", "auprc")
-    _write(path, header, rows, encoding="utf-8-sig")
+    write_csv(path, header, rows)
 
 
 def read_predictions(path: Path, labels: Sequence[str]) -> Predictions:
@@ -276,14 +274,6 @@ def _read_row(where: str, fields: Mapping[str, Any], labels: Sequence[str]) -> n
 
 def _lists(predictions: Predictions) -> Iterable[str]:
     return (json.dumps(row) for row in predictions.probabilities.tolist())
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], encoding: str = "utf-8") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, temporary.open("w", encoding=encoding, newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def _listed(names: Sequence[str], shown: int = 5) -> str:

@@ -128,9 +128,9 @@ def _examples(run: RelationRun) -> list[tuple[str, str]]:
 
 
 def write_results(
-    run: RelationRun, outcome: Outcome, environment: dict[str, Any], tracking: Tracking | None
-) -> dict[str, float]:
-    """Writes the files of the run, hands them to the tracking store, and gives what is in `metrics.json`."""
+    run: RelationRun, outcome: Outcome, environment: dict[str, Any]
+) -> tuple[dict[str, float], list[str]]:
+    """Writes the answers, plots and report of the run; gives what is in `metrics.json`, and the names of the files."""
     directory = run.directory
     names = []
     for use, predictions in outcome.predictions.items():
@@ -138,17 +138,10 @@ def write_results(
         write_predictions(directory.path / f"{prefix}predictions.csv", predictions)
         write_evaluation(directory.path, prefix, predictions, outcome.metrics[use])
         names += [f"{prefix}{name}.csv" for name in ("predictions", "errors", "relations")]
-    metrics = {f"{USES[use]}{name}": value for use, found in outcome.metrics.items() for name, value in found.items()}
-    metrics |= outcome.figures
-    directory.write_json("metrics.json", metrics)
     _plot(run, outcome)
     _write_report(run, outcome, environment)
-    if tracking:
-        tracking.log_metrics(metrics, step=int(outcome.figures["steps"]))
-        for name in ("config.yaml", "data_report.json", "metrics.json", "report.html", *names):
-            tracking.log_artifact(directory.path / name)
-        tracking.log_artifact(directory.plots, "plots")
-    return metrics
+    metrics = {f"{USES[use]}{name}": value for use, found in outcome.metrics.items() for name, value in found.items()}
+    return metrics | outcome.figures, names
 
 
 def _plot(run: RelationRun, outcome: Outcome) -> None:

@@ -1,6 +1,7 @@
 """The optimizer's groups: what learns how fast, and what decays."""
 
 import pytest
+from torch import nn
 
 from bert_core.config import BertConfig
 from bert_core.model import Bert
@@ -14,6 +15,17 @@ def encoder():
     )
 
 
+def groups_of(encoder, network=None, layer_decay=1.0):
+    return parameter_groups(
+        network or encoder,
+        encoder,
+        learning_rate=1.0,
+        head_learning_rate=4.0,
+        layer_decay=layer_decay,
+        weight_decay=0.1,
+    )
+
+
 def rates(encoder, groups):
     """Learning rate and decay of each parameter, by name."""
     names = {id(parameter): name for name, parameter in encoder.named_parameters()}
@@ -23,7 +35,7 @@ def rates(encoder, groups):
 
 
 def test_each_layer_learns_slower_than_the_one_above(encoder):
-    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=0.5, weight_decay=0.1))
+    found = rates(encoder, groups_of(encoder, layer_decay=0.5))
     assert found["pooler.weight"] == (1.0, 0.1)
     assert [found[f"blocks.{layer}.attention.qkv.weight"][0] for layer in (2, 1, 0)] == [0.5, 0.25, 0.125]
     assert found["embeddings.token.weight"][0] == 0.0625
@@ -31,7 +43,7 @@ def test_each_layer_learns_slower_than_the_one_above(encoder):
 
 
 def test_biases_and_norms_do_not_decay(encoder):
-    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=1.0, weight_decay=0.1))
+    found = rates(encoder, groups_of(encoder))
     assert {rate for rate, _ in found.values()} == {1.0}
     for name, (_, decay) in found.items():
         assert decay == (0.0 if name.endswith("bias") or "norm" in name else 0.1), name
@@ -39,5 +51,12 @@ def test_biases_and_norms_do_not_decay(encoder):
 
 def test_what_is_not_trained_is_not_given_to_the_optimizer(encoder):
     encoder.pooler.requires_grad_(False)
-    found = rates(encoder, parameter_groups(encoder, encoder, learning_rate=1.0, layer_decay=1.0, weight_decay=0.1))
+    found = rates(encoder, groups_of(encoder))
     assert "pooler.weight" not in found
+
+
+def test_the_head_has_a_learning_rate_of_its_own(encoder):
+    network = nn.Sequential(encoder, nn.Linear(8, 5))
+    found = rates(network, groups_of(encoder, network, layer_decay=0.5))
+    assert found["1.weight"] == (4.0, 0.1) and found["1.bias"] == (4.0, 0.0)
+    assert found["0.pooler.weight"] == (1.0, 0.1) and found["0.blocks.2.attention.qkv.weight"][0] == 0.5
