@@ -1,1 +1,1 @@
-"""Text: line readers, corpora, cleaning, sentences, the tokenizer and the built-in sample. Knows no model."""
+"""Text: line readers, corpora, cleaning, sentences, the tokenizer, relations, named entities and the built-in sample. Knows no model."""

@@ -35,6 +35,9 @@ class FineTuneConfig:
     strict: bool = option(False, "Data")
     """Refuse files with any faulty row, instead of leaving such rows out and counting them."""
 
+    max_length: int | None = option(None, "Input")
+    """Tokens that are read at once, at the most."""
+
     predict: Path | None = option(None, "Prediction", "FILE")
     """Predict these rows with the fine-tuned run of --checkpoint (the latest when left out) instead of training; where they
     are labelled, evaluate, too."""

@@ -13,7 +13,8 @@ from experiment.environment import describe_environment, process_rank
 from experiment.options import as_dict
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking, told
-from finetune.task import Run, TaskDefinition
+from finetune.start import Run
+from finetune.task import TaskDefinition
 from finetune.training import train
 
 

@@ -10,7 +10,7 @@ from bert_core.model import Bert
 from experiment.console import Console, duration, quantity
 from experiment.plots import Line, Panel
 from experiment.tracking import Tracking
-from finetune.task import Run
+from finetune.start import Run
 
 Line2 = tuple[str, str]
 """A name and what is said of it."""

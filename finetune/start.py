@@ -1,9 +1,10 @@
 """Where fine-tuning starts from: a folder with a BERT, and the pretraining run that it came from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -11,18 +12,19 @@ from bert_core.config import BertConfig
 from bert_core.model import Bert
 from bert_core.pretrained import CONFIG_FILE, from_pretrained
 from data.tokenizer import WordPiece
+from experiment.console import Console
 from experiment.errors import UsageError
+from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
 from experiment.tracking import RUN_FILE
 from finetune.config import EPOCHS, SAMPLE_EPOCHS, FineTuneConfig, learning_rate_for
-from finetune.tasks import TaskConfig
 
 PRETRAINING = "pretrain"
 
 LONGEST = 256
 """Tokens of a row where no --max_length is given and the encoder has as many positions."""
 
-AnyConfig = TypeVar("AnyConfig", bound=TaskConfig)
+AnyConfig = TypeVar("AnyConfig", bound=FineTuneConfig)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,45 @@ class Checkpoint:
         rates = {} if dropout is None else dict.fromkeys(_DROPOUTS, dropout)
         encoder = from_pretrained(Bert, self.model, **rates)
         return Bert(encoder.config) if random_weights else encoder
+
+
+class Rows(Protocol):
+    """The rows of a run."""
+
+    @property
+    def train(self) -> Sequence[Any]: ...
+    @property
+    def dev(self) -> Sequence[Any]: ...
+    @property
+    def notes(self) -> list[str]:
+        """What people should know about them, a sentence each."""
+        ...
+
+    @property
+    def fingerprint(self) -> str: ...
+    def report(self) -> dict[str, Any]:
+        """For `data_report.json`."""
+        ...
+
+
+class Run(Protocol):
+    """What a task brings together before the first step, and all stages of a run share."""
+
+    @property
+    def config(self) -> Any:
+        """Complete: nothing is left open."""
+        ...
+
+    @property
+    def checkpoint(self) -> Checkpoint: ...
+    @property
+    def directory(self) -> RunDirectory: ...
+    @property
+    def console(self) -> Console: ...
+    @property
+    def machine(self) -> Machine: ...
+    @property
+    def rows(self) -> Any: ...
 
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")

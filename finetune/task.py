@@ -10,54 +10,14 @@ A run, whatever its task, is
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from experiment.console import Console
-from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
 from experiment.tracking import Tracking
 from finetune.grid.statistics import Outcome as RunOutcome
-from finetune.start import Checkpoint
+from finetune.start import Rows
 from finetune.training import Task
-
-
-class Rows(Protocol):
-    """The rows of a run."""
-
-    @property
-    def train(self) -> Sequence[Any]: ...
-    @property
-    def dev(self) -> Sequence[Any]: ...
-    @property
-    def notes(self) -> list[str]:
-        """What people should know about them, a sentence each."""
-        ...
-
-    @property
-    def fingerprint(self) -> str: ...
-    def report(self) -> dict[str, Any]:
-        """For `data_report.json`."""
-        ...
-
-
-class Run(Protocol):
-    """What all stages of a run share."""
-
-    @property
-    def config(self) -> Any:
-        """Complete: nothing is left open."""
-        ...
-
-    @property
-    def checkpoint(self) -> Checkpoint: ...
-    @property
-    def directory(self) -> RunDirectory: ...
-    @property
-    def console(self) -> Console: ...
-    @property
-    def machine(self) -> Machine: ...
-    @property
-    def rows(self) -> Any: ...
 
 
 @dataclass(frozen=True)

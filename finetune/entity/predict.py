@@ -10,6 +10,7 @@ Of a file with character tags, the texts are read and the tags are compared with
 `…_entities.csv` are written beside the answers. A run that consists of runs (seeds, folds) answers with what most of them find.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,6 +54,10 @@ class Texts:
     """Lines without a text, so far."""
     broken: list[str] = field(default_factory=list)
     """Places of lines with bytes that are not UTF-8, so far; these are read as U+FFFD."""
+    answered: int = 0
+    """Texts, so far."""
+    found: Counter[str] = field(default_factory=Counter)
+    """Entities of each type, so far."""
 
 
 def predict(config: EntityConfig, console: Console) -> Path:
@@ -76,12 +81,16 @@ def predict(config: EntityConfig, console: Console) -> Path:
     rows = [("texts", str(config.predict)), ("model", ", ".join(map(str, folders[:3])))]
     if len(folders) > 3:
         rows.append(("", f"and {len(folders) - 3} more; what most of them find"))
+    kinds = ", ".join(f"{name} {count:,}" for name, count in texts.found.most_common())
+    rows.append(
+        ("found", f"{texts.found.total():,} entities in {texts.answered:,} texts" + (f": {kinds}" if kinds else ""))
+    )
     console.table(rows)
     if texts.empty:
-        console.note(f"{texts.empty:,} lines are empty; they have no answer.")
+        console.note(f"Empty lines: {texts.empty:,}. They have no answer.")
     if texts.broken:
         console.warning(
-            f"{len(texts.broken):,} lines have U+FFFD, which stands for bytes that are not UTF-8 ({texts.broken[0]} first)."
+            f"Lines with U+FFFD, which stands for bytes that are not UTF-8: {len(texts.broken):,}, {texts.broken[0]} first."
         )
     if texts.labelled:
         for reason, places in texts.labelled.rejected.items():
@@ -142,8 +151,11 @@ def _answers(models: dict[str, EntityModel], texts: Texts, machine: Machine, rep
             # Of a block, each model's answers are an equal part of the work.
             begun, part = done + len(block) * number / len(models), len(block) / len(models)
             parts[name] = answer_texts(model, block, machine, partial(_within, report, texts.size, begun, part))
-        yield from mean_answers(parts) if len(parts) > 1 else next(iter(parts.values()))
+        for answer in mean_answers(parts):
+            texts.found.update(entity.type for entity in answer.entities)
+            yield answer
         done += len(block)
+        texts.answered = done
     report(texts.size, texts.size)
 
 
