@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from side_by_side import System, checkpoint_parts, compare, theirs, write
+from side_by_side import System, checkpoint_parts, compare, sizes, theirs, write
 from torch import Tensor, nn
 
 from bert_core.config import BertConfig
@@ -157,10 +157,11 @@ def main() -> None:
         "texts": len(texts),
         "characters_a_text": characters / len(texts),
         "tokens_a_text": float(ours.lengths.mean()),
+        "backbone": sizes(config),
         "batch_size": BATCH_SIZE,
         "rounds": arguments.rounds,
     }
-    write(arguments.output, config, facts, rows)
+    write(arguments.output, facts | {"cases": rows})
 
 
 if __name__ == "__main__":

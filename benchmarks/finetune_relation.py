@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from side_by_side import System, checkpoint_parts, compare, theirs, write
+from side_by_side import System, checkpoint_parts, compare, sizes, theirs, write
 from torch import Tensor, nn
 
 from bert_core.config import BertConfig
@@ -165,10 +165,11 @@ def main() -> None:
     facts = {
         "rows": len(marked),
         "tokens_a_row": {"mean": statistics.mean(lengths), "max": max(lengths)},
+        "backbone": sizes(config),
         "batch_size": BATCH_SIZE,
         "rounds": arguments.rounds,
     }
-    write(arguments.output, config, facts, rows)
+    write(arguments.output, facts | {"cases": rows})
 
 
 if __name__ == "__main__":

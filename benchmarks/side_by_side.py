@@ -1,6 +1,6 @@
-"""Systems that do the same work, timed in turns: what the benchmarks of fine-tuning share.
+"""Systems that do the same work, timed in turns: what the benchmarks of training steps share.
 
-Each system trains and infers in fp32, as published code runs, and in bf16 autocast. All take turns within one process, in a new
+Each system trains (and infers) in fp32, as published code runs, and in bf16 autocast. All take turns within one process, in a new
 order each round, after a round that warms up; a ratio compares two systems within one round.
 """
 
@@ -9,7 +9,7 @@ import platform
 import random
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,10 +24,9 @@ SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"
 
 
 class System(Protocol):
-    """Goes through all of the work once."""
+    """Goes through all of the work once, by a method for each phase: `train`, `infer`."""
 
     def train(self, precision: torch.dtype) -> None: ...
-    def infer(self, precision: torch.dtype) -> None: ...
 
 
 def checkpoint_parts(checkpoint: Path) -> tuple[WordPiece, BertConfig]:
@@ -44,7 +43,13 @@ def theirs(config: BertConfig, **more: Any) -> transformers.BertConfig:
     return transformers.BertConfig(**{name: getattr(config, name) for name in names}, **more)
 
 
-def compare(systems: Mapping[str, System], amount: int, unit: str, rounds: int) -> list[dict[str, Any]]:
+def compare(
+    systems: Mapping[str, System],
+    amount: int,
+    unit: str,
+    rounds: int,
+    phases: Sequence[str] = ("train", "infer"),
+) -> list[dict[str, Any]]:
     """Times every system; prints a table and gives its rows.
 
     Args:
@@ -52,12 +57,13 @@ def compare(systems: Mapping[str, System], amount: int, unit: str, rounds: int) 
         amount: how much work each of their calls does.
         unit: of what: "sentences".
         rounds: measured ones.
+        phases: methods of the systems.
     """
     cases = [
         (name, precision, phase)
         for name in systems
         for precision in (torch.float32, torch.bfloat16)
-        for phase in ("train", "infer")
+        for phase in phases
     ]
     rates: dict[tuple[str, torch.dtype, str], list[float]] = {case: [] for case in cases}
     for number in range(rounds + 1):
@@ -97,15 +103,18 @@ def _spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def write(output: Path, config: BertConfig, facts: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    """Writes the rows beside what they were measured on."""
+def write(output: Path, results: dict[str, Any]) -> None:
+    """Writes results beside the machine and the versions that they were measured with."""
     about = {
         "machine": cpu_name(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "python": platform.python_version(),
-        **facts,
-        "backbone": {name: getattr(config, name) for name in SIZES},
     }
-    output.write_text(json.dumps(about | {"cases": rows}, indent=1) + "\n", encoding="utf-8")
+    output.write_text(json.dumps(about | results, indent=1) + "\n", encoding="utf-8")
+
+
+def sizes(config: BertConfig) -> dict[str, int]:
+    """Of a backbone."""
+    return {name: getattr(config, name) for name in SIZES}

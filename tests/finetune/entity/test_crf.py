@@ -141,7 +141,7 @@ def test_what_is_forbidden_stays_forbidden_through_training():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < losses[0]
     after = crf.transitions.detach()
     for kind, other in ((0, 1), (1, 0)):
