@@ -37,6 +37,7 @@ class Masker:
     """What is chosen as one: a token; a whole word, all its pieces; or a span of whole words (SpanBERT)."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_open", ~self.reserved)
         object.__setattr__(self, "_drawable", np.flatnonzero(~self.reserved))
 
     def mask(self, ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -50,14 +51,14 @@ class Masker:
             The ids as the network sees them, and the chosen positions in ascending order; the labels are
             `ids[positions]`. A sequence with nothing but reserved tokens comes back whole, with no position.
         """
-        candidates = np.flatnonzero(~self.reserved[ids])
+        candidates = np.flatnonzero(self._open[ids])  # type: ignore[attr-defined]
         shown = ids.copy()
         if not len(candidates):
             return shown, candidates
         # The fraction is settled by lot: rounding it would hide too few tokens of short sequences, or too many.
         budget = max(1, int(len(candidates) * self.rate + rng.random()))
         if self.unit == "token":
-            chosen = candidates[np.argsort(rng.random(len(candidates)), kind="stable")[:budget]]
+            chosen = candidates[_smallest(rng.random(len(candidates)), budget)]
             groups = np.arange(len(chosen))
         else:
             chosen, groups = self._choose_words(ids, candidates, budget, rng)
@@ -98,3 +99,10 @@ class Masker:
         if not chosen:  # every word is longer than the budget: at least one mask a sequence all the same
             chosen = [words[rng.integers(len(words))]]
         return np.concatenate(chosen), np.repeat(np.arange(len(chosen)), [len(span) for span in chosen])
+
+
+def _smallest(values: np.ndarray, count: int) -> np.ndarray:
+    """Where the `count` smallest values are, in ascending order: a stable sort of all, of which few are wanted."""
+    bound = np.partition(values, count - 1)[count - 1]
+    few = np.flatnonzero(values <= bound)
+    return few[np.argsort(values[few], kind="stable")[:count]]

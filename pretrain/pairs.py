@@ -30,6 +30,9 @@ Truncation = Literal["longest_first", "second_first"]
 IS_NEXT, NOT_NEXT = 0, 1
 """Labels, as in `transformers`."""
 
+_BLOCK = 1024
+"""Examples whose places are looked up at once."""
+
 _DRAWS = 1000
 """Tries to find a document that fits before the corpus is found unfit."""
 
@@ -108,7 +111,7 @@ class PairBuilder:
         self.examples = total - total % 2 if options.second_objective != "none" else total
         """Examples an epoch; even where half of them are negatives (the one left out differs from epoch to epoch)."""
         self._slots = total
-        self._shuffled = (-1, Permutation(1))
+        self._shuffled = (-1, -1, np.zeros(0, dtype=np.int64))
 
     def example(self, epoch: int, index: int) -> Example:
         """Example `index` (0 … `examples` - 1) of an epoch.
@@ -117,7 +120,7 @@ class PairBuilder:
             DataError: a thousand draws met no document with enough sentences.
         """
         rng = np.random.default_rng((self.seed, epoch, index))
-        slot = int(self._permutation(epoch)(np.array([index]))[0])
+        slot = self._slot(epoch, index)
         if self.options.second_objective == "none":
             return self._single(slot, rng)
         negative = self._is_negative(epoch, index)
@@ -125,10 +128,13 @@ class PairBuilder:
             return self._next_sentence(slot, negative, rng)
         return self._sentence_order(slot, negative, rng)
 
-    def _permutation(self, epoch: int) -> Permutation:
-        if self._shuffled[0] != epoch:
-            self._shuffled = (epoch, Permutation(self._slots, self.seed, epoch))
-        return self._shuffled[1]
+    def _slot(self, epoch: int, index: int) -> int:
+        """Where the permutation of an epoch sends an example. Worked out for a block of neighbours, who are asked for next."""
+        block, place = divmod(index, _BLOCK)
+        if self._shuffled[:2] != (epoch, block):
+            numbers = np.arange(block * _BLOCK, min((block + 1) * _BLOCK, self._slots))
+            self._shuffled = (epoch, block, Permutation(self._slots, self.seed, epoch)(numbers))
+        return int(self._shuffled[2][place])
 
     def _is_negative(self, epoch: int, index: int) -> bool:
         """One of the examples 2k and 2k + 1, by lot: exactly half."""

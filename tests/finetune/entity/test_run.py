@@ -181,3 +181,23 @@ def test_types_that_training_has_not_count_as_missed(configure, tmp_path):
     assert rows["XX"]["support"] == "1" and float(rows["XX"]["recall"]) == 0
     with pytest.raises(DataError, match="types of the test texts"):
         fine_tune(configure(test_file=other, strict=True))
+
+
+def test_a_file_in_another_encoding_is_refused_and_broken_lines_are_counted(
+    learnt, configure, tmp_path, monkeypatch, capsys
+):
+    text = tmp_path / "글.txt"
+    asked = replace(configure(), checkpoint=learnt, train_file=None, predict=text)
+    text.write_bytes("김새솔은 왔다.\n".encode("cp949"))
+    with pytest.raises(DataError, match=r"글.txt:1 is not UTF-8: convert the file"):
+        fine_tune(asked)
+    # Only the beginning of a large file is looked at before it is read.
+    monkeypatch.setattr("data.entity_formats._BEGINNING", 60)
+    text.write_bytes(
+        "김새솔은 내일 왔다.\n".encode() * 3 + "이다온도 왔다.\n".encode("cp949") + "윤슬기도 왔다.\n".encode()
+    )
+    path = fine_tune(asked)
+    assert len(list(read_answers(path))) == 5
+    assert "글.txt:4 first" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(DataError, match=r"글.txt:4 has U\+FFFD"):
+        fine_tune(replace(asked, strict=True))
