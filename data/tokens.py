@@ -6,24 +6,17 @@
 
 Two sources behind one interface give the same answers: `TextTokens` reads, cleans, splits and tokenises whenever it is
 asked; `TokenCache` did so once and keeps the ids in memory-mapped files, for devices that wait for their data otherwise.
-
-`TextTokens` asks the library for the words that it has not met yet, and remembers their ids (`WordIds`):
-
-    "도로에 신호등을 세워"   도로에 and 세워 are known, 신호등을 is encoded   [421, 96, 1043, 88, 14]
 """
 
 import json
 import os
-import re
 import shutil
-from array import array
-from collections.abc import Callable, Sequence
-from itertools import chain, pairwise
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tokenizers import AddedToken, models, normalizers, pre_tokenizers
 
 from data.corpus import Corpus
 from data.tokenizer import WordPiece
@@ -33,17 +26,6 @@ Progress = Callable[[int, int], None]
 
 _CHUNK = 256
 """Documents tokenised in one call: enough to keep every core busy, little enough to stay flat in memory."""
-
-
-_WORDS = 1 << 17
-"""Words whose ids a process remembers: 30 MB. They are seven words of ten in running Korean text."""
-
-
-_PLAIN = re.compile(r"[가-힣A-Za-z0-9!-/:-@\\\]^-`{-~]+")
-"""Words that BERT's normaliser leaves alone and that hold no special token, having no "["."""
-
-_PART = re.compile("[가-힣A-Za-z0-9]+|.")
-"""What BERT's splitting makes of them: punctuation stands by itself."""
 
 
 class TokenSource(Protocol):
@@ -57,102 +39,23 @@ class TokenSource(Protocol):
 
 
 class TextTokens:
-    """Tokenises on the fly. Picklable: what a process remembers stays with it."""
+    """Tokenises on the fly."""
 
     def __init__(self, corpus: Corpus, wordpiece: WordPiece) -> None:
         self.corpus, self.wordpiece = corpus, wordpiece
         self._last: tuple[int, list[str]] = (-1, [])
-        self._words = WordIds(wordpiece) if splits_at_spaces(wordpiece) else None
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return TextTokens, (self.corpus, self.wordpiece)
 
     def lengths(self, document: int) -> np.ndarray:
-        sentences = self._sentences(document)
-        return np.fromiter(map(len, sentences), dtype=np.int64, count=len(sentences))
+        return np.fromiter(map(len, self._sentences(document)), dtype=np.int64)
 
     def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        sentences = self._sentences(document)[first:last]
-        if self._words:
-            return self._words.encode(sentences)
-        return [np.array(ids, dtype=np.int64) for ids in self.wordpiece.encode(sentences)]
+        encoded = self.wordpiece.encode(self._sentences(document)[first:last])
+        return [np.array(ids, dtype=np.int64) for ids in encoded]
 
     def _sentences(self, document: int) -> list[str]:
         if self._last[0] != document:  # an example asks for the lengths, then for a few sentences of the same document
             self._last = (document, self.corpus.sentences(document))
         return self._last[1]
-
-
-class WordIds:
-    """`WordPiece.encode` for a tokenizer that `splits_at_spaces`, several times as fast: few words of a text are new.
-
-    A new word of Hangul, ASCII letters and digits, perhaps with punctuation, is looked up here, longest match first; any
-    other goes to the library.
-    """
-
-    def __init__(self, wordpiece: WordPiece, most: int = _WORDS) -> None:
-        self.wordpiece, self.most = wordpiece, most
-        self._known: dict[str, bytes] = {}  # int64 ids, laid end to end by a plain join
-        vocabulary = wordpiece.tokenizer.get_vocab()
-        self._first = {token: index for token, index in vocabulary.items() if not token.startswith("##")}
-        self._next = {token[2:]: index for token, index in vocabulary.items() if token.startswith("##")}
-        self._longest = max(map(len, vocabulary))
-        self._longest_word: int = wordpiece.tokenizer.model.max_input_chars_per_word
-        self._plain = _PLAIN if not wordpiece.tokenizer.normalizer.lowercase else re.compile("(?!)")
-
-    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """Token ids of each text, int64."""
-        split = [text.split(" ") for text in texts]
-        new = set(chain.from_iterable(split)).difference(self._known)
-        if len(self._known) + len(new) > self.most:  # what is frequent comes back soon
-            self._known.clear()
-            new = set(chain.from_iterable(split))
-        others = []
-        for word in new:
-            if self._plain.fullmatch(word):
-                ids = [index for part in _PART.findall(word) for index in self._look_up(part)]
-                self._known[word] = array("q", ids).tobytes()
-            else:
-                others.append(word)
-        for word, encoded in zip(others, self.wordpiece.encode(others), strict=True):
-            self._known[word] = array("q", encoded).tobytes()
-        ids_of = self._known.__getitem__
-        return [np.frombuffer(b"".join(map(ids_of, words)), dtype=np.int64) for words in split]
-
-    def _look_up(self, word: str) -> list[int]:
-        """Longest match first; one [UNK] for a word that cannot be put together, or that is too long."""
-        ids: list[int] = []
-        start, length, pieces = 0, len(word), self._first
-        if length > self._longest_word:
-            return [self._first["[UNK]"]]
-        while start < length:
-            for end in range(min(length, start + self._longest), start, -1):
-                index = pieces.get(word[start:end])
-                if index is not None:
-                    ids.append(index)
-                    start, pieces = end, self._next
-                    break
-            else:
-                return [self._first["[UNK]"]]
-        return ids
-
-
-def splits_at_spaces(wordpiece: WordPiece) -> bool:
-    """Whether the ids of a text are those of its words: with BERT's splitting, unless an added token takes spaces in."""
-    tokenizer = wordpiece.tokenizer
-    return (
-        isinstance(tokenizer.model, models.WordPiece)
-        and tokenizer.model.continuing_subword_prefix == "##"
-        and tokenizer.model.unk_token == "[UNK]"
-        and isinstance(tokenizer.normalizer, normalizers.BertNormalizer)
-        and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-        and all(map(_is_bracketed, tokenizer.get_added_tokens_decoder().values()))
-    )
-
-
-def _is_bracketed(token: AddedToken) -> bool:
-    """Whether a token that is recognised anywhere in a text is such as [SEP]: no word without a bracket holds it."""
-    return "[" in token.content and " " not in token.content and not (token.lstrip or token.rstrip or token.single_word)
 
 
 class TokenCache:
@@ -164,7 +67,7 @@ class TokenCache:
 
     def _open(self) -> None:
         def mapped(name: str) -> np.ndarray:
-            # A plain array over the same pages: slices of a memmap cost ten times as much.
+            # A plain array over the same pages: slicing a memmap costs ten times as much.
             return np.load(self.directory / f"{name}.npy", mmap_mode="r").view(np.ndarray)
 
         self._ids, self._characters = mapped("ids"), mapped("characters")

@@ -211,8 +211,8 @@ class PairBuilder:
         chunk: list[np.ndarray] = []
         tokens, last = 0, first
         while last < len(starts) - 1 and (tokens < target or len(chunk) < fewest):
-            # By the characters still wanted, and a quarter more: mostly one call of the tokenizer is enough.
-            reach = starts[last] + 1.25 * (target - tokens) * self._characters_per_token
+            # By the characters still wanted: what is tokenised and not used costs more than a second call for the rest.
+            reach = starts[last] + (target - tokens) * self._characters_per_token
             end = int(np.searchsorted(starts, reach, side="left"))
             end = min(max(end, first + fewest, last + 1), len(starts) - 1)
             for sentence in self.source.tokens(document, last, end):

@@ -117,17 +117,18 @@ def test_a_file_wins_over_a_shipped_sweep_of_that_name(tmp_path: Path, monkeypat
         read_sweep(str(tmp_path), RelationConfig)
 
 
+SHARED = {"batch_size": 3, "max_length": 3, "pretraining": 6}
+OF_A_TASK = {
+    RelationConfig: {"activation": 2, "entity_layer_and_concat": 15, "label_smoothing": 4, "markers": 6},
+    EntityConfig: {"unit_and_crf": 6},
+}
+
+
 def test_the_shipped_sweeps_fit_the_options() -> None:
-    runs = {name: len(plan(RelationConfig(), read_sweep(name, RelationConfig))) for name in shipped_sweeps()}
-    assert runs == {
-        "activation": 2,
-        "batch_size": 3,
-        "entity_layer_and_concat": 15,
-        "label_smoothing": 4,
-        "markers": 6,
-        "max_length": 3,
-        "pretraining": 6,
-    }
+    for kind, own in OF_A_TASK.items():
+        for name, runs in (SHARED | own).items():
+            assert len(plan(kind(), read_sweep(name, kind))) == runs
+    assert set(shipped_sweeps()) == set(SHARED).union(*OF_A_TASK.values())
 
 
 def test_the_shipped_sweeps_are_complete() -> None:
