@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from experiment.errors import UsageError
+from finetune.entity.config import EntityConfig
 from finetune.grid.plan import plan
 from finetune.grid.sweep import SHIPPED, as_text, read_sweep, shipped_sweeps
 from finetune.relation.config import Concat, MarkerScheme, RelationConfig
