@@ -74,15 +74,15 @@ def windows(text: Text, config: PretrainConfig) -> Batches:
 
 def collated(text: Text, config: PretrainConfig) -> Batches:
     """The collator's batches."""
-    import datasets
+    import datasets  # type: ignore[import-not-found, unused-ignore]
     from torch.utils.data import DataLoader
-    from transformers import BertTokenizerFast, DataCollatorForLanguageModeling
+    from transformers import BertTokenizer, DataCollatorForLanguageModeling
 
-    tokenizer = BertTokenizerFast(tokenizer_object=text.wordpiece.tokenizer)
+    tokenizer = BertTokenizer(tokenizer_object=text.wordpiece.tokenizer)
     rows = datasets.load_dataset(
         "text", data_files=str(text.survey.text), split="train", streaming=True, cache_dir=str(text.survey.text.parent)
     )
-    encode = partial(tokenizer, truncation=True, max_length=config.max_length, return_special_tokens_mask=True)
+    encode = partial(tokenizer, truncation=True, max_length=config.max_length, return_special_tokens_mask=True)  # type: ignore[misc]
     rows = rows.filter(lambda row: row["text"]).map(
         lambda row: encode(row["text"]), batched=True, remove_columns="text"
     )

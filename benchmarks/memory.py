@@ -2,10 +2,9 @@
 
     python benchmarks/memory.py --corpus petitions/ wiki.txt.xz --scratch /data/scratch --sizes 0.25 0.5 1 2 4.6
 
-Each system is a tree of processes of its own, sampled every 0.2 s. What counts is PSS, in which a page that n processes share counts
-1/n in each, in two parts: what the processes wrote (anonymous and shared memory), and pages of files that are mapped, which the
-kernel may take back at any time. From ours is taken what torch takes alone: a process that imports torch and
-pytorch_lightning, builds the same network, takes a step and has as many idle workers. The peers import no torch.
+Each system is a tree of processes of its own, sampled every 0.2 s; what it wrote and the mapped pages of files are counted
+apart (`process_memory`). From ours is taken what torch takes alone: a process that imports torch and pytorch_lightning,
+builds the same network, takes a step and has as many idle workers. The peers import no torch.
 
 - ours: `python run.py` with the smallest network: index, sample, tokenizer, training with four workers;
 - linecache: four workers that read lines of the file by number with the standard library's `linecache`;
@@ -14,171 +13,29 @@ pytorch_lightning, builds the same network, takes a step and has as many idle wo
 A peer that passes `--peer_limit_gb` is stopped there; such sizes are extrapolated from the largest one that fitted, in
 proportion, and marked. What `--output` holds of other sizes, measured with the same settings, stays.
 
-The corpora are made of real text, repeated. So that it is not dropped for being there twice and so that the number of different
-words goes on growing, every word that occurs only once in the real text (names and numbers mostly) becomes another one in each
-repetition: its first two syllables and its digits are exchanged. The share of such words is the Good-Turing estimate of how often
-the next word of more text would be new.
+The corpora are real text, repeated with other names and numbers (`growing_corpus`).
 """
 
 import argparse
 import json
 import multiprocessing
-import os
 import platform
 import random
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from importlib.metadata import version
-from itertools import count
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from process_memory import SECONDS, Measured, Peak, watch, watch_function
+
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 0.2
-"""Between two samples."""
 GIGABYTE = 10**9
 PHASES = ("index", "sample", "tokenizer", "training")
 PEERS = {"linecache": "linecache, 4 workers", "in_memory": "all documents in memory"}
-
-_WORD = re.compile(r"(\w+)")
-_SYLLABLES = 1000
-"""The most frequent ones, which an exchanged word is made of."""
-
-
-# --- Corpora ----------------------------------------------------------------------------------------------------------
-
-
-def pages(paths: list[Path], cache_dir: Path) -> Iterator[bytes]:
-    """Pages of namuwikitext without end: the documents under `paths` as they are, then again and again with other names."""
-    from data.cleaning import Cleaning
-    from data.corpus import open_corpus
-
-    corpus = open_corpus(paths, cache_dir, Cleaning())
-    texts = ["\n".join(corpus.text(document)) for document in range(len(corpus))]
-    words: Counter[str] = Counter()
-    syllables: Counter[str] = Counter()
-    for text in texts:
-        words.update(_WORD.findall(text))
-        syllables.update(text)
-    templates = [_template(text, words) for text in texts]
-    del texts, words
-    frequent = [each for each, _ in syllables.most_common() if "가" <= each <= "힣"][:_SYLLABLES]
-    for copy in count():
-        shift = 37 * copy % _SYLLABLES
-        other = str.maketrans(
-            "".join(frequent) + "0123456789",
-            "".join(frequent[shift:] + frequent[:shift]) + "".join(str((digit + copy) % 10) for digit in range(10)),
-        )
-        for number, template in enumerate(templates):
-            parts = template.copy()
-            parts[1::2] = [word[:2].translate(other) + word[2:] for word in parts[1::2]]
-            yield f" = {copy}-{number} =\n\n{''.join(parts)}\n\n".encode()
-
-
-def _template(text: str, words: Counter[str]) -> list[str]:
-    """The text in parts, of which every second one is a word that occurs once."""
-    parts = [""]
-    for number, part in enumerate(_WORD.split(text)):
-        if number % 2 and words[part] == 1:
-            parts += [part, ""]
-        else:
-            parts[-1] += part
-    return parts
-
-
-# --- Measuring --------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Peak:
-    """The most that a tree of processes took, in bytes of PSS."""
-
-    written: int = 0
-    """Anonymous and shared memory."""
-    mapped: int = 0
-    """Pages of files."""
-    seconds: float = 0.0
-
-
-@dataclass
-class Measured:
-    """A tree of processes from its start to its end."""
-
-    phases: dict[str, Peak] = field(default_factory=dict)
-    stopped: bool = False
-    """Whether it passed the limit."""
-
-    @property
-    def written(self) -> int:
-        """Over all phases."""
-        return max(peak.written for peak in self.phases.values())
-
-
-def tree(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found = [pid]
-    for parent in found:
-        try:
-            for thread in os.listdir(f"/proc/{parent}/task"):
-                found += map(int, Path(f"/proc/{parent}/task/{thread}/children").read_text().split())
-        except OSError:
-            continue  # it has just ended
-    return found
-
-
-def memory(processes: list[int]) -> tuple[int, int]:
-    """Bytes of PSS of these processes together: written, mapped."""
-    totals: Counter[str] = Counter()
-    for pid in processes:
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-        except OSError:
-            continue
-        totals.update(
-            {name: int(value.split()[0]) * 1024 for name, _, value in (line.partition(":") for line in lines)}
-        )
-    return totals["Pss_Anon"] + totals["Pss_Shmem"], totals["Pss_File"]
-
-
-def watch(
-    pid: int, running: Callable[[], bool], phase: Callable[[list[int]], str], limit: float = float("inf")
-) -> Measured:
-    """Samples a tree of processes until it ends; one that writes more than `limit` bytes is ended."""
-    measured = Measured()
-    before = time.perf_counter()
-    while running():
-        processes = tree(pid)
-        peak = measured.phases.setdefault(phase(processes), Peak())
-        written, mapped = memory(processes)
-        now = time.perf_counter()
-        peak.written, peak.mapped = max(peak.written, written), max(peak.mapped, mapped)
-        peak.seconds += now - before
-        before = now
-        if written > limit:
-            measured.stopped = True
-            for process in reversed(processes):
-                os.kill(process, 9)
-        time.sleep(SECONDS)
-    return measured
-
-
-def watch_function(function: Callable[..., None], *arguments: Any, limit: float = float("inf")) -> Measured:
-    """A function in a process of its own; the phase is "alone" until it has workers."""
-    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
-    process.start()
-    assert process.pid is not None
-    measured = watch(process.pid, process.is_alive, lambda tree: "with workers" if tree[1:] else "alone", limit)
-    process.join()
-    if process.exitcode and not measured.stopped:
-        sys.exit(f"{function.__name__} failed")
-    return measured
 
 
 # --- The systems: each imports what it needs itself, since that counts ------------------------------------------------
@@ -361,6 +218,8 @@ def main() -> None:
     parser.add_argument("--peer_limit_gb", type=float, default=6.0)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "memory.json")
     arguments = parser.parse_args()
+
+    from growing_corpus import pages
 
     from experiment.environment import cpu_cores, cpu_name
 
