@@ -34,10 +34,11 @@ def training_line(run: Run, lengths: Sequence[int]) -> Line2:
     """Epochs and batches; `lengths` are the training rows' tokens."""
     config = run.config
     tokens = quantity(config.batch_size * sum(lengths) / len(lengths))
+    head = "" if config.head_learning_rate == config.learning_rate else f" ({config.head_learning_rate:g} for the head)"
     return (
         "training",
         f"{config.epochs} epochs, batches of about {config.batch_size} rows ({tokens} tokens), learning rate "
-        f"{config.learning_rate:g}",
+        f"{config.learning_rate:g}{head}",
     )
 
 
