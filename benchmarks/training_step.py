@@ -153,10 +153,12 @@ def main() -> None:
             ).resolved()
             text = prepare_text(settings, Console(quiet=True).progress)
             builder = window_builder(text, settings)
-            batches: list[PreTrainingBatch] = []
-            while sum(batch.packed.tokens for batch in batches) < arguments.tokens:
-                batches += builder[len(batches)]
-            tokens = sum(batch.packed.tokens for batch in batches)
+            batches, tokens = [], 0
+            for batch in (batch for window in range(builder.windows_an_epoch) for batch in builder[window]):
+                batches.append(batch)
+                tokens += batch.packed.tokens
+                if tokens >= arguments.tokens:
+                    break
             config = BertConfig(
                 vocab_size=text.wordpiece.vocab_size, max_position_embeddings=512, hidden_dropout_prob=0.0,
                 attention_probs_dropout_prob=0.0, **SIZES[preset],
