@@ -153,12 +153,12 @@ def main() -> None:
             ).resolved()
             text = prepare_text(settings, Console(quiet=True).progress)
             builder = window_builder(text, settings)
-            batches, tokens = [], 0
-            for batch in (batch for window in range(builder.windows_an_epoch) for batch in builder[window]):
-                batches.append(batch)
-                tokens += batch.packed.tokens
-                if tokens >= arguments.tokens:
-                    break
+            # Whole windows: a part of one would have lengths of its own.
+            batches: list[PreTrainingBatch] = []
+            for window in range(builder.windows_an_epoch):
+                if sum(batch.packed.tokens for batch in batches) < arguments.tokens:
+                    batches += builder[window]
+            tokens = sum(batch.packed.tokens for batch in batches)
             config = BertConfig(
                 vocab_size=text.wordpiece.vocab_size, max_position_embeddings=512, hidden_dropout_prob=0.0,
                 attention_probs_dropout_prob=0.0, **SIZES[preset],
