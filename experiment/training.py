@@ -32,9 +32,14 @@ class StopByHand(pl.Callback):
         self._signal: int | None = None
         self._old: dict[int, Any] = {}
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        # Before Lightning sets handlers of its own, which hold the trainer and all that it trains: it takes them back
+        # before `teardown`, and who put them in place again would keep the network in memory.
+        self._old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._old[number] = signal.signal(number, self._note)
+        for number in self._old:
+            signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

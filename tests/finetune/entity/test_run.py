@@ -1,7 +1,9 @@
 """Whole runs on named entities: what they learn, what they leave, and that a saved model answers as it did in training."""
 
 import csv
+import gc
 import json
+import signal
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from data.errors import DataError
 from experiment.errors import UsageError
 from finetune.entity.config import EntityConfig
 from finetune.entity.files import read_answers
+from finetune.entity.head import BertForEntities
 from finetune.entity.metrics import entity_metrics
 from finetune.entity.model import EntityModel
 from finetune.pipeline import fine_tune
@@ -126,6 +129,14 @@ def test_the_same_seed_gives_the_same_metrics_and_another_one_others(configure):
 def test_every_option_trains(configure, changes):
     metrics = metrics_of(fine_tune(configure(**({"epochs": 1} | changes))))
     assert 0 <= metrics["entity_f1"] <= 1 and metrics["steps"] > 0
+
+
+def test_nothing_of_a_run_stays_in_memory(configure):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    fine_tune(configure(epochs=1))
+    gc.collect()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert not [each for each in gc.get_objects() if type(each) is BertForEntities]
 
 
 def test_a_subword_tagger_says_what_it_cannot_express(configure):
