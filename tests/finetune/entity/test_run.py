@@ -131,12 +131,16 @@ def test_every_option_trains(configure, changes):
     assert 0 <= metrics["entity_f1"] <= 1 and metrics["steps"] > 0
 
 
-def test_nothing_of_a_run_stays_in_memory(configure):
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    fine_tune(configure(epochs=1))
+def networks():
     gc.collect()
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    assert not [each for each in gc.get_objects() if type(each) is BertForEntities]
+    return {id(each) for each in gc.get_objects() if type(each) is BertForEntities}
+
+
+def test_nothing_of_a_run_stays_in_memory(configure):
+    handlers, others = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)), networks()
+    fine_tune(configure(epochs=1))
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert not networks() - others
 
 
 def test_a_subword_tagger_says_what_it_cannot_express(configure):
