@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True, help="a new folder; holds three times the largest size")
     parser.add_argument("--sizes", type=float, nargs="+", default=[0.25, 0.5, 1, 2, 4.6], help="GB, ascending")
     parser.add_argument("--max_steps", type=int, default=100)
-    parser.add_argument("--tokenizer_sample_mb", type=int, default=1000)
+    parser.add_argument("--tokenizer_sample_mb", type=int, default=250)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--peer_limit_gb", type=float, default=6.0)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "memory.json")

@@ -82,7 +82,7 @@ _SIGNS = (
     "㈀-㏿⦁⨯"  # ㈜ ㉠ ㎡, two more that petitioners use as · and ×
 )
 _UNUSUAL = re.compile("[^ -~가-힣ㄱ-ㅣ‘’“”…·]")
-"""A first look, four times as fast as the classes below: most lines need no more."""
+"""A first look, four times as fast as what follows: text without any of these is in its one form, and all of it is kept."""
 
 _EVERYTHING_ELSE = {
     hanja: re.compile(f"[^\\s!-~가-힣ㄱ-ㅣㆍ{_LATIN}{_SIGNS}{_PICTURES}\ufe0f\u200d\u20e3{_HANJA if hanja else ''}]+")
@@ -131,10 +131,10 @@ _ADDRESS = re.compile(
 )
 
 _SHAPES = "○◯●◎△▲▽▼□■◇◆"
-_PLACEHOLDER_CLUE = re.compile(f"[*OoXxㅇ〇{_SHAPES}]{{2}}")
+_PLACEHOLDER_CLUE = re.compile(f"[*OoXxㅇ〇{_SHAPES}]" * 2)  # three times as fast as {2}
 _STARS = re.compile(r"[\d*-](?:(?<=\*)\*|[\d-]{0,8}\*\*)[\d*-]*")
 _LETTERS = re.compile(r"([OoXxㅇ〇])\1+")
-_MASK = f"[{_SHAPES}]{{2,}}[\ufe0f\u20e3]*"
+_MASK = f"[{_SHAPES}][{_SHAPES}]+[\ufe0f\u20e3]*"
 _PLACEHOLDERS = re.compile(rf"{_MASK}(?:[\s,·/]{{0,3}}{_MASK})*")
 _PASSES = 10
 """What a removal brings together may be a mask in its turn (O***OO). Two passes do for anything but a text made to need
@@ -170,7 +170,7 @@ _EMPTY_BRACKETS = re.compile(
 
 _RUN = re.compile(r"(.)\1\1+")
 _EXEMPT = frozenset("〇0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_VARIANT = re.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")
+_VARIANTS = ("\ufe0f", *map(chr, range(0x1F3FB, 0x1F400)))
 _PICTURE_RUN = re.compile(f"([{_PICTURES}][\ufe0f\U0001f3fb-\U0001f3ff]+)\\1\\1+")
 
 
@@ -215,19 +215,20 @@ class Cleaning:
             text = self._fold(kept)
         if self.repeats:
             text = _RUN.sub(_shortened, text)
-            if _VARIANT.search(text):
+            if any(variant in text for variant in _VARIANTS):
                 text = _PICTURE_RUN.sub(r"\1\1", text)
         return text
 
     def _fold(self, text: str) -> str:
-        text = normalize(text)
-        if self.characters:
-            text = self._drop_characters(text)
+        if _UNUSUAL.search(text):
+            text = normalize(text)
+            if self.characters:
+                text = self._drop_characters(text)
+        elif "  " not in text:
+            return text.strip(" ")
         return " ".join(text.split())
 
     def _drop_characters(self, text: str) -> str:
-        if not _UNUSUAL.search(text):
-            return text
         text = _INVISIBLE.sub("", text)
         if not self.hanja:
             text = _HANJA_ASIDE.sub("", text)

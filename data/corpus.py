@@ -35,7 +35,7 @@ from data.sentences import split_sentences
 from data.sources import Progress, Source, find_sources
 
 OPEN_FILES = 128
-"""How many files are kept memory-mapped at once; each takes two file handles, of which a process has perhaps 1,024."""
+"""How many large files are kept open at once; each takes two file handles, of which a process has perhaps 1,024."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Corpus:
         self._cache_dir = cache_dir
         self._left_out = left_out
         self._readers: dict[int, LineReader] = {}
-        self._mapped: OrderedDict[int, LineReader] = OrderedDict()
+        self._opened: OrderedDict[int, LineReader] = OrderedDict()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Only what it was made from: the rest is opened again where it is needed."""
@@ -228,18 +228,18 @@ class Corpus:
         return read_document(self._formats[file], lines)
 
     def _reader(self, file: int) -> LineReader:
-        """The reader of a file; of those that are mapped, the one that was not used for longest makes room."""
+        """The reader of a file; of those that are not held in memory, the one that was not used for longest makes room."""
         source = self._sources[file]
         if file in self._held:
             if file not in self._readers:
                 self._readers[file] = open_lines(source.path, self._cache_dir, source.state.size, source.state)
             return self._readers[file]
-        if file not in self._mapped:
-            self._mapped[file] = open_lines(source.path, self._cache_dir, -1, source.state)
-            if len(self._mapped) > OPEN_FILES:
-                self._mapped.popitem(last=False)[1].close()
-        self._mapped.move_to_end(file)
-        return self._mapped[file]
+        if file not in self._opened:
+            self._opened[file] = open_lines(source.path, self._cache_dir, -1, source.state)
+            if len(self._opened) > OPEN_FILES:
+                self._opened.popitem(last=False)[1].close()
+        self._opened.move_to_end(file)
+        return self._opened[file]
 
 
 def open_corpus(

@@ -5,8 +5,8 @@ A petition file is one JSON object a line, so `reader.getline(3)` is the third p
 
 * `CachedLines`, for small files: `linecache2` holds and serves the lines. It keeps the whole file as a list of strings,
   1.6 times the file's size in every process that reads it.
-* `MappedLines`, for large files: the file is memory-mapped beside an index of byte offsets that is built once, in one
-  streaming pass, and kept in the cache. Memory stays flat for files of any size, and all processes share the pages.
+* `IndexedLines`, for large files: each line is read from the file when it is asked for, found through an index of byte
+  offsets that is built once, in one streaming pass, and kept in the cache. Memory stays flat for files of any size.
 
 What a line is, in both: "\n", "\r\n" and "\r" end it and nothing else does (a form feed or U+2028 inside a petition
 stays where it is); it is decoded as UTF-8, bytes that are not UTF-8 becoming U+FFFD; a byte order mark that opens the
@@ -19,11 +19,9 @@ the whole file, and one invalid byte raises UnicodeDecodeError. So the lines are
 What this does not do: it knows no documents and no formats, and it does not unpack archives.
 """
 
-import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
@@ -32,6 +30,7 @@ from uuid import uuid4
 import linecache2
 import numpy as np
 
+from data.columns import Bytes, Column
 from data.errors import DataError
 
 THRESHOLD = 64 * 2**20
@@ -39,6 +38,9 @@ THRESHOLD = 64 * 2**20
 
 BLOCK = 4 * 2**20
 """Bytes that a streaming pass reads at once."""
+
+OFFSET = "<u8"
+"""Of the index: a byte's place in the file."""
 
 LONGEST_LINE = 16 * 2**20
 """Bytes that a streaming pass holds of one line; a longer line comes in pieces."""
@@ -138,13 +140,14 @@ class CachedLines:
         linecache2.cache[self._key] = (self.state.size, os.stat(self.path).st_mtime, lines, str(self.path))
 
 
-class MappedLines:
-    """The lines of a large file, memory-mapped, found through the byte offsets in `index` (see `IndexWriter`)."""
+class IndexedLines:
+    """The lines of a large file, found through the byte offsets in `index` (see `IndexWriter`)."""
 
     def __init__(self, path: Path, state: FileState, index: Path):
         self.path = path
         self.state = state
         self.index = index
+        self._bytes, self._offsets = Bytes(path), Column(index, OFFSET)
 
     def getline(self, n: int) -> str:
         lines = self.getlines(n, 1) if n >= 1 else []
@@ -156,35 +159,24 @@ class MappedLines:
         first = max(first, 1)
         if last < first:
             return []
-        text = self._bytes[int(self._offsets[first - 1]) : int(self._offsets[last])].decode("utf-8", "replace")
+        offsets = self._offsets.read(first - 1, last + 1)
+        text = self._bytes.read(int(offsets[0]), int(offsets[-1])).decode("utf-8", "replace")
         return [line + "\n" for line in plain_newlines(text).removesuffix("\n").split("\n")]
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
     def close(self) -> None:
-        self.__dict__.pop("_bytes", None)
-        self.__dict__.pop("_offsets", None)
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"path": self.path, "state": self.state, "index": self.index}
-
-    @cached_property
-    def _bytes(self) -> mmap.mmap | bytes:
-        with open(self.path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.state.size else b""
-
-    @cached_property
-    def _offsets(self) -> np.ndarray:
-        return np.memmap(self.index, dtype="<u8", mode="r").view(np.ndarray)
+        self._bytes.close()
+        self._offsets.close()
 
 
 def open_lines(
     path: str | Path, cache_dir: Path, threshold: int = THRESHOLD, state: FileState | None = None
 ) -> LineReader:
-    """The reader for a file: `linecache2` up to `threshold` bytes, memory-mapped above.
+    """The reader for a file: `linecache2` up to `threshold` bytes, through an index above.
 
-    The index of a mapped file is built here unless `cache_dir` holds it. With `state`, the file must still be in the
+    The index is built here unless `cache_dir` holds it. With `state`, the file must still be in the
     state that was seen earlier. Raises DataError if the file is missing or has changed.
     """
     path = Path(os.path.realpath(path))
@@ -202,7 +194,7 @@ def open_lines(
             for block in read_blocks(path):
                 writer.add(block)
             state.check(path)
-    return MappedLines(path, state, index)
+    return IndexedLines(path, state, index)
 
 
 def index_path(path: Path, state: FileState, cache_dir: Path) -> Path:
@@ -238,7 +230,7 @@ class IndexWriter:
 
     def _write(self, offsets: np.ndarray) -> None:
         if len(offsets):
-            offsets.astype("<u8").tofile(self._file)
+            offsets.astype(OFFSET).tofile(self._file)
             self._written = int(offsets[-1])
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:

@@ -5,24 +5,29 @@
     source.tokens(7, 1, 2)       [[421, 96, 1043, 88, 14]]    ids of sentence 1 alone
 
 Two sources behind one interface give the same answers: `TextTokens` reads, cleans, splits and tokenises whenever it is
-asked; `TokenCache` did so once and keeps the ids in memory-mapped files, for devices that wait for their data otherwise.
+asked; `TokenCache` did so once and reads the ids from files, for devices that wait for their data otherwise.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Callable
-from itertools import pairwise
+from contextlib import ExitStack
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from data.columns import Column
 from data.corpus import Corpus
 from data.tokenizer import WordPiece
 
 Progress = Callable[[int, int], None]
 """Called with documents done and documents in all."""
+
+ABOUT = "about.json"
+"""Names the columns of a cache and their types."""
 
 _CHUNK = 256
 """Documents tokenised in one call: enough to keep every core busy, little enough to stay flat in memory."""
@@ -59,36 +64,29 @@ class TextTokens:
 
 
 class TokenCache:
-    """Ids of a whole corpus in memory-mapped files; cheap to pickle, flat in memory."""
+    """Ids of a whole corpus in files, of which only what is asked for is read; cheap to pickle, flat in memory."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._open()
-
-    def _open(self) -> None:
-        def mapped(name: str) -> np.ndarray:
-            # A plain array over the same pages: slicing a memmap costs ten times as much.
-            return np.load(self.directory / f"{name}.npy", mmap_mode="r").view(np.ndarray)
-
-        self._ids, self._characters = mapped("ids"), mapped("characters")
-        self._sentence_starts, self._document_starts = mapped("sentence_starts"), mapped("document_starts")
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"directory": self.directory}
-
-    def __setstate__(self, state: dict[str, Path]) -> None:
-        self.directory = state["directory"]
-        self._open()
+        about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
+        columns = {name: Column(directory / name, dtype) for name, dtype in about["columns"].items()}
+        self._ids, self._characters = columns["ids"], columns["characters"]
+        self._sentence_starts, self._document_starts = columns["sentence_starts"], columns["document_starts"]
+        self._last = (-1, 0, 0)
 
     def lengths(self, document: int) -> np.ndarray:
-        first, last = self._document_starts[document : document + 2]
-        return self._characters[first:last].astype(np.int64)
+        return self._characters.read(*self._sentences(document)).astype(np.int64)
 
     def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        begin = int(self._document_starts[document])
-        starts = self._sentence_starts[begin + first : begin + last + 1].tolist()
-        ids = self._ids[starts[0] : starts[-1]].astype(np.int64)
+        begin, _ = self._sentences(document)
+        starts = self._sentence_starts.read(begin + first, begin + last + 1).tolist()
+        ids = self._ids.read(starts[0], starts[-1]).astype(np.int64)
         return [ids[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
+
+    def _sentences(self, document: int) -> tuple[int, int]:
+        """Numbers of its first sentence and of the next document's."""
+        if self._last[0] != document:  # as in TextTokens: first the lengths, then a few sentences
+            self._last = (document, *self._document_starts.read(document, document + 2).tolist())
+        return self._last[1:]
 
 
 def open_token_cache(corpus: Corpus, wordpiece: WordPiece, cache_dir: Path, progress: Progress) -> TokenCache:
@@ -97,7 +95,7 @@ def open_token_cache(corpus: Corpus, wordpiece: WordPiece, cache_dir: Path, prog
     Takes 2 bytes a token on disk (4 where the vocabulary passes 65,536) and 12 a sentence. The folder appears whole or
     not at all.
     """
-    directory = cache_dir / f"tokens-{corpus.fingerprint}-{wordpiece.fingerprint}"
+    directory = cache_dir / f"token_cache-{corpus.fingerprint}-{wordpiece.fingerprint}"
     if directory.is_dir():
         return TokenCache(directory)
     unfinished = directory.with_name(f"{directory.name}.unfinished-{os.getpid()}")
@@ -115,35 +113,29 @@ def open_token_cache(corpus: Corpus, wordpiece: WordPiece, cache_dir: Path, prog
 
 
 def _write_cache(corpus: Corpus, wordpiece: WordPiece, directory: Path, progress: Progress) -> None:
-    id_type = np.uint16 if wordpiece.vocab_size <= 1 << 16 else np.uint32
-    columns = {"ids": id_type, "characters": np.uint32, "sentence_starts": np.uint64, "document_starts": np.uint64}
-    raw = {name: (directory / name).open("wb") for name in columns}
+    columns = {
+        "ids": np.uint16 if wordpiece.vocab_size <= 1 << 16 else np.uint32,
+        "characters": np.uint32,
+        "sentence_starts": np.uint64,
+        "document_starts": np.uint64,
+    }
     tokens = sentences = 0
-    np.zeros(1, np.uint64).tofile(raw["sentence_starts"])
-    np.zeros(1, np.uint64).tofile(raw["document_starts"])
-    for begin in range(0, len(corpus), _CHUNK):
-        documents = [corpus.sentences(i) for i in range(begin, min(begin + _CHUNK, len(corpus)))]
-        flat = [sentence for document in documents for sentence in document]
-        encoded = wordpiece.encode(flat)
-        sizes = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
-        np.fromiter((i for ids in encoded for i in ids), dtype=id_type, count=int(sizes.sum())).tofile(raw["ids"])
-        np.fromiter(map(len, flat), dtype=np.uint32, count=len(flat)).tofile(raw["characters"])
-        (np.cumsum(sizes, dtype=np.uint64) + np.uint64(tokens)).tofile(raw["sentence_starts"])
-        counts = np.fromiter(map(len, documents), dtype=np.uint64, count=len(documents))
-        (np.cumsum(counts, dtype=np.uint64) + np.uint64(sentences)).tofile(raw["document_starts"])
-        tokens, sentences = tokens + int(sizes.sum()), sentences + len(flat)
-        progress(begin + len(documents), len(corpus))
-    for name, file in raw.items():
-        file.close()
-        _as_npy(directory / name, columns[name])
-    (directory / "about.json").write_text(json.dumps({"tokens": tokens, "sentences": sentences}), encoding="utf-8")
-
-
-def _as_npy(path: Path, dtype: type) -> None:
-    """Puts numpy's header before a raw column, which was written before its length was known."""
-    length = path.stat().st_size // np.dtype(dtype).itemsize
-    with path.open("rb") as raw, path.with_suffix(".npy").open("wb") as npy:
-        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (length,)}
-        np.lib.format.write_array_header_1_0(npy, header)
-        shutil.copyfileobj(raw, npy)
-    path.unlink()
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((directory / name).open("wb")) for name in columns}
+        np.zeros(1, np.uint64).tofile(files["sentence_starts"])
+        np.zeros(1, np.uint64).tofile(files["document_starts"])
+        for begin in range(0, len(corpus), _CHUNK):
+            documents = [corpus.sentences(i) for i in range(begin, min(begin + _CHUNK, len(corpus)))]
+            flat = [sentence for document in documents for sentence in document]
+            encoded = wordpiece.encode(flat)
+            sizes = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
+            ids = np.fromiter(chain.from_iterable(encoded), dtype=columns["ids"], count=int(sizes.sum()))
+            counts = np.fromiter(map(len, documents), dtype=np.uint64, count=len(documents))
+            ids.tofile(files["ids"])
+            np.fromiter(map(len, flat), dtype=columns["characters"], count=len(flat)).tofile(files["characters"])
+            (np.cumsum(sizes, dtype=np.uint64) + np.uint64(tokens)).tofile(files["sentence_starts"])
+            (np.cumsum(counts, dtype=np.uint64) + np.uint64(sentences)).tofile(files["document_starts"])
+            tokens, sentences = tokens + len(ids), sentences + len(flat)
+            progress(begin + len(documents), len(corpus))
+    about = {"columns": {name: np.dtype(dtype).str for name, dtype in columns.items()}}
+    (directory / ABOUT).write_text(json.dumps(about | {"tokens": tokens, "sentences": sentences}), encoding="utf-8")

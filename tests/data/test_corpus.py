@@ -19,7 +19,7 @@ from data import index
 from data.cleaning import Cleaning
 from data.corpus import Corpus, Document, open_corpus
 from data.errors import DataError
-from data.lines import CachedLines, MappedLines
+from data.lines import CachedLines, IndexedLines
 
 PETITIONS = [
     {
@@ -111,13 +111,13 @@ def test_lines_come_from_both_readers_alike(build: Build, monkeypatch):
     held = build()
     want = [held.text(i) for i in range(7)]
     monkeypatch.setattr(index, "THRESHOLD", 0)
-    mapped = build(cache="other")
-    assert [mapped.text(i) for i in range(7)] == want
-    assert {type(reader) for reader in held._readers.values()} == {CachedLines} and not held._mapped
-    assert {type(reader) for reader in mapped._mapped.values()} == {MappedLines} and not mapped._readers
+    indexed = build(cache="other")
+    assert [indexed.text(i) for i in range(7)] == want
+    assert {type(reader) for reader in held._readers.values()} == {CachedLines} and not held._opened
+    assert {type(reader) for reader in indexed._opened.values()} == {IndexedLines} and not indexed._readers
 
 
-def test_mapped_files_are_closed_when_there_are_many(build: Build, monkeypatch):
+def test_large_files_are_closed_when_there_are_many(build: Build, monkeypatch):
     """A folder of 10,000 files must not use up the file handles of a process."""
     monkeypatch.setattr(index, "THRESHOLD", 0)
     monkeypatch.setattr(corpus_module, "OPEN_FILES", 3)
@@ -128,7 +128,7 @@ def test_mapped_files_are_closed_when_there_are_many(build: Build, monkeypatch):
     before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
     for i in [*range(40), 0, 38]:
         assert corpus.sentences(i) == [f"{i}번째 문서의 문장입니다."]
-    assert list(corpus._mapped) == [39, 0, 38]
+    assert list(corpus._opened) == [39, 0, 38]
     if before:
         assert len(os.listdir("/proc/self/fd")) <= before + 2 * 3 + 5
 

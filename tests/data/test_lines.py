@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from data import lines as lines_module
 from data.errors import DataError
-from data.lines import BOM, CachedLines, FileState, IndexWriter, MappedLines, line_ends, open_lines, read_blocks
+from data.lines import BOM, CachedLines, FileState, IndexWriter, IndexedLines, line_ends, open_lines, read_blocks
 
 FRAGMENTS = [
     b"\n", b"\r\n", b"\r", b"\n\n", b"\r\r\n", BOM, b"\xef\xbb", "\u2028".encode(), "\u2029".encode(), b"\x0c", b"\x0b",
@@ -37,12 +37,12 @@ def expected(content: bytes) -> list[str]:
 def both(tmp_path: Path):
     """Writes a file and opens it with both readers."""
 
-    def open_both(content: bytes) -> tuple[CachedLines, MappedLines]:
+    def open_both(content: bytes) -> tuple[CachedLines, IndexedLines]:
         path = tmp_path / "text"
         path.write_bytes(content)
-        cached, mapped = (open_lines(path, tmp_path / "cache", threshold) for threshold in (len(content), -1))
-        assert isinstance(cached, CachedLines) and isinstance(mapped, MappedLines)
-        return cached, mapped
+        cached, indexed = (open_lines(path, tmp_path / "cache", threshold) for threshold in (len(content), -1))
+        assert isinstance(cached, CachedLines) and isinstance(indexed, IndexedLines)
+        return cached, indexed
 
     return open_both
 
@@ -75,25 +75,25 @@ def test_both_readers_give_the_same_lines(both, content: bytes):
 def test_blocks_end_with_lines_and_never_within_a_line_end(both, monkeypatch, content: bytes, block: int):
     monkeypatch.setattr(lines_module, "BLOCK", block)
     monkeypatch.setattr(lines_module, "LONGEST_LINE", 16)
-    cached, mapped = both(content)
+    cached, indexed = both(content)
     blocks = list(read_blocks(cached.path))
     assert b"".join(blocks) == content
     assert not any(a.endswith(b"\r") and b.startswith(b"\n") for a, b in pairwise(blocks))
     for piece in blocks[:-1]:
         assert piece.endswith((b"\n", b"\r")) or (len(piece) >= 16 and not {*b"\r\n"} & {*piece})
-    mapped.index.unlink()
-    rebuilt = open_lines(mapped.path, mapped.index.parent.parent, -1)
+    indexed.index.unlink()
+    rebuilt = open_lines(indexed.path, indexed.index.parent.parent, -1)
     assert [rebuilt.getline(n) for n in range(1, len(rebuilt) + 1)] == expected(content)
     assert len(rebuilt) == len(cached)
 
 
 def test_lines_across_the_decoder_s_own_blocks(both):
-    """`open` decodes in blocks of 8 kB, the mapped reader line by line: characters on the edge must come out alike."""
+    """`open` decodes in blocks of 8 kB, the indexed reader line by line: characters on the edge must come out alike."""
     content = b"".join(b"\xed\x95\x9c" * n + b"\xea\xb0" * (n % 3) + b"\r\n" * (n % 2) for n in range(400))
     assert len(content) > 100_000
-    cached, mapped = both(content)
+    cached, indexed = both(content)
     want = expected(content)
-    assert cached.getlines(1, len(want)) == mapped.getlines(1, len(want)) == want
+    assert cached.getlines(1, len(want)) == indexed.getlines(1, len(want)) == want
 
 
 def test_line_ends_are_offsets_behind_each_line_end():
@@ -104,7 +104,7 @@ def test_threshold_chooses_the_reader(tmp_path: Path):
     path = tmp_path / "text"
     path.write_text("가나다\n")
     assert isinstance(open_lines(path, tmp_path / "cache", 10), CachedLines)
-    assert isinstance(open_lines(path, tmp_path / "cache", 9), MappedLines)
+    assert isinstance(open_lines(path, tmp_path / "cache", 9), IndexedLines)
     assert isinstance(open_lines(path, tmp_path / "cache"), CachedLines)
 
 
@@ -173,16 +173,16 @@ def test_a_changed_file_gets_a_new_index(both, tmp_path: Path):
 
 
 def test_index_is_reused_and_written_whole_or_not_at_all(both, tmp_path: Path, monkeypatch):
-    _, mapped = both(b"one\ntwo\n")
-    assert np.fromfile(mapped.index, "<u8").tolist() == [0, 4, 8]
+    _, indexed = both(b"one\ntwo\n")
+    assert np.fromfile(indexed.index, "<u8").tolist() == [0, 4, 8]
     with monkeypatch.context() as patch:
         patch.setattr(lines_module, "read_blocks", None)
-        assert len(open_lines(mapped.path, tmp_path / "cache", -1)) == 2
+        assert len(open_lines(indexed.path, tmp_path / "cache", -1)) == 2
     target = tmp_path / "cache" / "lines" / "other"
     with pytest.raises(KeyboardInterrupt), IndexWriter(target) as writer:
         writer.add(b"one\n")
         raise KeyboardInterrupt
-    assert [path.name for path in target.parent.iterdir()] == [mapped.index.name]
+    assert [path.name for path in target.parent.iterdir()] == [indexed.index.name]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -204,7 +204,7 @@ def test_closed_readers_open_again(both):
         assert reader.getline(1) == "one\n"
 
 
-def test_a_mapped_reader_keeps_memory_flat(tmp_path: Path):
+def test_an_indexed_reader_keeps_memory_flat(tmp_path: Path):
     """Random access over 48 MB must not leave its lines on Python's heap (a list of them would take 77 MB)."""
     import tracemalloc
 
