@@ -178,13 +178,12 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     from experiment.plots import COLOURS, INK
 
     sizes = [row["gigabytes"] for row in rows]
-    lines = {"ours": [(row["written"], False) for row in rows]}
-    lines["ours, with mapped pages"] = [
-        (max(phase["written"] + phase["mapped"] for phase in row["phases"].values()), False) for row in rows
-    ]
+    lines = {
+        "ours": [(max(phase["written"] + phase["mapped"] for phase in row["phases"].values()), False) for row in rows]
+    }
     lines |= {label: extrapolated(rows, peer) for peer, label in PEERS.items()}
-    note = "Open circles: in proportion to the largest size that fitted the limit. Mapped pages are the kernel's to take back."
-    with page(path, 7.2, 4.2, names_for([]), [note]) as figure:
+    notes = ["Open circles: in proportion to the largest size that fitted the limit. Dotted: 1.5 GB."]
+    with page(path, 7.2, 4.2, names_for([]), notes) as figure:
         axes = figure.subplots()
         for (label, points), colour in zip(lines.items(), COLOURS, strict=False):
             values, guessed = [peak / GIGABYTE for peak, _ in points], [guess for _, guess in points]
@@ -213,7 +212,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True, help="a new folder; holds three times the largest size")
     parser.add_argument("--sizes", type=float, nargs="+", default=[0.25, 0.5, 1, 2, 4.6], help="GB, ascending")
     parser.add_argument("--max_steps", type=int, default=100)
-    parser.add_argument("--tokenizer_sample_mb", type=int, default=250)
+    parser.add_argument("--tokenizer_sample_mb", type=int, default=100)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--peer_limit_gb", type=float, default=6.0)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "memory.json")

@@ -90,8 +90,8 @@ def _matmul(qkv: Tensor, packed: Packed, dropout: float) -> Tensor:
     query, key, value = pad(qkv, packed).permute(2, 0, 3, 1, 4)  # [B, H, L, K] each
     scores = (query * key.shape[-1] ** -0.5) @ key.transpose(-1, -2)  # [B, H, L, L]
     mask = _real_keys(packed)
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
+    if mask is not None:  # in place, and with nothing to do in the backward pass
+        scores += torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, -torch.inf)
     probabilities = scores.softmax(-1)
     if dropout:
         probabilities = drop(probabilities, dropout)

@@ -33,6 +33,8 @@ IS_NEXT, NOT_NEXT = 0, 1
 _BLOCK = 1024
 """Examples whose places are looked up at once."""
 
+_ZERO = np.zeros(1, dtype=np.int64)
+
 _DRAWS = 1000
 """Tries to find a document that fits before the corpus is found unfit."""
 
@@ -101,7 +103,7 @@ class PairBuilder:
                 "separate documents by blank lines, add text, or choose --second_objective sop"
             )
         self.source, self.documents, self.options, self.seed = source, documents, options, seed
-        self.cls_id, self.sep_id = cls_id, sep_id
+        self._cls, self._sep = np.array([cls_id]), np.array([sep_id])
         self._special = 2 if options.second_objective == "none" else 3
         self._characters_per_token = characters_per_token
         room = (options.max_length - self._special) * characters_per_token
@@ -157,7 +159,7 @@ class PairBuilder:
     def _single(self, slot: int, rng: np.random.Generator) -> Example:
         document, lengths, fraction = self._find(slot, 1, rng)
         sentences = self._chunk(document, lengths, fraction, self.options.max_length - self._special, 1)
-        ids = np.concatenate([[self.cls_id], np.concatenate(sentences)[: self.options.max_length - 2], [self.sep_id]])
+        ids = np.concatenate((self._cls, np.concatenate(sentences)[: self.options.max_length - 2], self._sep))
         return Example(ids, np.zeros_like(ids), IS_NEXT, (document, document))
 
     def _two_segments(self, slot: int, rng: np.random.Generator) -> tuple[int, list[np.ndarray], list[np.ndarray], int]:
@@ -180,7 +182,7 @@ class PairBuilder:
         A document with too few sentences after cleaning gives way to another, drawn in proportion to its length.
         """
         for _ in range(_DRAWS):
-            index = int(np.searchsorted(self._ends, slot, side="right"))
+            index = int(self._ends.searchsorted(slot, side="right"))
             document = int(self.documents[index])
             lengths = self.source.lengths(document)
             if len(lengths) >= sentences:
@@ -197,13 +199,14 @@ class PairBuilder:
 
     def _chunk(self, document: int, lengths: np.ndarray, fraction: float, target: int, fewest: int) -> list[np.ndarray]:
         """Consecutive sentences from about `fraction` of the document on, until they hold `target` tokens or it ends."""
-        starts = np.concatenate(([0], np.cumsum(lengths)))
+        starts = np.concatenate((_ZERO, lengths.cumsum()))
         return self._fill(document, starts, self._first(starts, fraction, target, fewest), target, fewest)
 
     def _first(self, starts: np.ndarray, fraction: float, target: int, fewest: int) -> int:
         """The sentence that a chunk begins with: early enough for `target` tokens and `fewest` sentences to follow."""
-        place = min(fraction * starts[-1], max(0.0, starts[-1] - target * self._characters_per_token))
-        first = int(np.searchsorted(starts, place, side="right")) - 1
+        characters = int(starts[-1])
+        place = min(fraction * characters, max(0.0, characters - target * self._characters_per_token))
+        first = int(starts.searchsorted(place, side="right")) - 1
         return min(first, len(starts) - 1 - fewest)
 
     def _fill(self, document: int, starts: np.ndarray, first: int, target: int, fewest: int) -> list[np.ndarray]:
@@ -213,7 +216,7 @@ class PairBuilder:
         while last < len(starts) - 1 and (tokens < target or len(chunk) < fewest):
             # By the characters still wanted: what is tokenised and not used costs more than a second call for the rest.
             reach = starts[last] + (target - tokens) * self._characters_per_token
-            end = int(np.searchsorted(starts, reach, side="left"))
+            end = int(starts.searchsorted(reach))
             end = min(max(end, first + fewest, last + 1), len(starts) - 1)
             for sentence in self.source.tokens(document, last, end):
                 if tokens >= target and len(chunk) >= fewest:
@@ -235,13 +238,13 @@ class PairBuilder:
             other, lengths, fraction = self._find(int(rng.integers(self._slots)), 2, rng)
             if other == document:
                 continue
-            starts = np.concatenate(([0], np.cumsum(lengths)))
+            starts = np.concatenate((_ZERO, lengths.cumsum()))
             if self.options.segments == "sentences":
                 first = 1 + min(int(fraction * (len(lengths) - 1)), len(lengths) - 2)
                 return other, self.source.tokens(other, first, first + 1)
             first = self._first(starts, fraction, target, 2)
             reach = starts[first] + target * self._characters_per_token
-            sentences = min(int(np.searchsorted(starts, reach, side="left")), len(lengths)) - first
+            sentences = min(int(starts.searchsorted(reach)), len(lengths)) - first
             first += int(rng.integers(1, max(2, sentences)))
             if starts[-1] >= target * self._characters_per_token:
                 first = max(1, min(first, self._first(starts, 1.0, room, 1)))
@@ -258,7 +261,7 @@ class PairBuilder:
         a, b = np.concatenate(first), np.concatenate(second)
         keep_a, keep_b = _lengths_that_fit(len(a), len(b), self.options.max_length - 3, self.options.truncation)
         a, b = a[len(a) - keep_a :], b[:keep_b]
-        ids = np.concatenate([[self.cls_id], a, [self.sep_id], b, [self.sep_id]])
+        ids = np.concatenate((self._cls, a, self._sep, b, self._sep))
         types = np.zeros_like(ids)
         types[len(a) + 2 :] = 1
         return Example(ids, types, label, documents)

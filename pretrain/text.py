@@ -1,11 +1,13 @@
 """From files to training material: corpus, held-out documents, tokenizer, sentence pairs and masks.
 
-Every costly product (index, sample, tokenizer, token cache) is kept in the cache directory under a fingerprint of what it
+Every costly product (index, sample, tokenizer, frequencies, token cache) is kept in the cache directory under a fingerprint of what it
 was made from, so that a second run over the same text starts at once.
 """
 
+import ctypes
+import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -109,7 +111,7 @@ def prepare_text(config: PretrainConfig, progress: Progress) -> Text:
             source = open_token_cache(corpus, wordpiece, cache_dir, report)
     sentences = [sentence for document in held_out.tolist() for sentence in corpus.sentences(document)]
     coverage = measure_coverage(wordpiece, sentences)
-    return Text(corpus, survey, wordpiece, training, held_out, coverage, _frequencies(survey, wordpiece), source)
+    return Text(corpus, survey, wordpiece, training, held_out, coverage, _frequencies(survey, wordpiece, cache_dir), source)
 
 
 def cleaning_of(config: PretrainConfig) -> Cleaning:
@@ -170,7 +172,14 @@ def _tokenizer(config: PretrainConfig, survey: Survey, cache_dir: Path) -> WordP
     directory = cache_dir / f"tokenizer-{survey.text.stem.removeprefix('sample-')}-{config.vocab_size}"
     if not (directory / "tokenizer.json").is_file():
         train_wordpiece(survey.text, config.vocab_size).save(directory)
+        _give_back_memory()
     return WordPiece.load(directory)
+
+
+def _give_back_memory() -> None:
+    """The C library keeps what the tokenizer's training freed, hundreds of megabytes, unless it is told to; glibc only."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def window_builder(text: Text, config: PretrainConfig, *, held_out: bool = False) -> WindowBuilder:
@@ -230,11 +239,16 @@ def unigram_guess(frequencies: np.ndarray, batches: list[PreTrainingBatch]) -> U
     )
 
 
-def _frequencies(survey: Survey, wordpiece: WordPiece) -> np.ndarray:
+def _frequencies(survey: Survey, wordpiece: WordPiece, cache_dir: Path) -> np.ndarray:
     """Counted on every k-th sentence of the sample, some millions of characters."""
-    every = max(1, survey.characters // _UNIGRAM_CHARACTERS)
-    with survey.text.open(encoding="utf-8") as file:
-        sentences = [line for number, line in enumerate(file) if number % every == 0 and line != "\n"]
-    ids = np.fromiter((i for encoded in wordpiece.encode(sentences) for i in encoded), dtype=np.int64)
-    counts = np.where(wordpiece.reserved, 0, np.bincount(ids, minlength=wordpiece.vocab_size) + 1)
-    return counts / counts.sum()
+    kept = cache_dir / f"frequencies-{survey.text.stem.removeprefix('sample-')}-{wordpiece.fingerprint}.npy"
+    if not kept.is_file():
+        every = max(1, survey.characters // _UNIGRAM_CHARACTERS)
+        with survey.text.open(encoding="utf-8") as file:
+            sentences = [line for number, line in enumerate(file) if number % every == 0 and line != "\n"]
+        ids = np.fromiter((i for encoded in wordpiece.encode(sentences) for i in encoded), dtype=np.int64)
+        counts = np.where(wordpiece.reserved, 0, np.bincount(ids, minlength=wordpiece.vocab_size) + 1)
+        unfinished = kept.with_suffix(f".unfinished-{os.getpid()}.npy")
+        np.save(unfinished, counts / counts.sum())
+        os.replace(unfinished, kept)
+    return np.load(kept)
