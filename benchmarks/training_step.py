@@ -12,103 +12,33 @@ Two kinds of examples: pairs of single sentences (`--segments sentences`), which
 segments filled up to 512 tokens. Dropout is 0 in both, as this project pretrains. How they are timed: `side_by_side`.
 
 `of_plain_products` is the rate of our matrix products (`BertConfig.flops_per_token`, attention's included) as a share of what the
-same layers' products alone reach on this machine, forward and backward, with nothing around them.
+same layers' products alone reach on this machine, forward and backward, with nothing around them. Where the rest of a step of ours
+goes, by torch's profiler, is written to a text file beside the results.
 """
 
 import argparse
-import random
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from side_by_side import System, compare, theirs, write
-from torch import Tensor, nn
+from side_by_side import Ours, Padded, System, compare, write
+from torch.profiler import ProfilerActivity
 
 from bert_core.config import SIZES, BertConfig
-from bert_core.model import BertForPreTraining
 from experiment.console import Console
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import PretrainConfig
-from pretrain.module import PreTrainingModule
 from pretrain.text import prepare_text, window_builder
 
 BATCH_SIZE = 32
-IGNORED = -100
+BATCH_TOKENS = 2048
+PROFILED = 16
+"""Operations that a profile lists."""
 KINDS: dict[str, dict[str, Any]] = {
     "sentence pairs": {"segments": "sentences", "max_length": 128},
     "segments of 512": {"segments": "filled", "max_length": 512, "short_rate": 0.0},
 }
-
-
-class Ours:
-    """Packed batches, through the code that a run uses."""
-
-    def __init__(self, config: BertConfig, batches: list[PreTrainingBatch]) -> None:
-        self.batches = batches
-        self.module = PreTrainingModule(
-            BertForPreTraining(config), has_pairs=True, learning_rate=1e-4, warmup=0.0, weight_decay=0.01, clip=1.0,
-            progress=lambda step: 0.5,
-        )  # fmt: skip
-        self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=1e-4, fused=True)
-
-    def train(self, precision: torch.dtype) -> None:
-        for batch in self.batches:
-            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-                loss, _ = self.module.losses(batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-
-
-class Padded:
-    """Batches of a fixed number of pairs, padded to the longest."""
-
-    def __init__(self, config: BertConfig, batches: list[PreTrainingBatch]) -> None:
-        self.network = transformers.BertForPreTraining(
-            theirs(config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, attn_implementation="sdpa")
-        )
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-4, fused=True)
-        rows = [row for batch in batches for row in rows_of(batch)]
-        random.Random(0).shuffle(rows)
-        self.batches = [padded(rows[first : first + BATCH_SIZE]) for first in range(0, len(rows), BATCH_SIZE)]
-
-    def train(self, precision: torch.dtype) -> None:
-        self.network.train()
-        for inputs in self.batches:
-            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-                loss = self.network(**inputs).loss
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-
-
-Row = tuple[Tensor, Tensor, Tensor, int]
-"""A pair's ids (masked), segments, labels (`IGNORED` where nothing is masked), and whether B is next."""
-
-
-def rows_of(batch: PreTrainingBatch) -> list[Row]:
-    """The pairs of a packed batch, one by one."""
-    labels = torch.full_like(batch.packed.input_ids, IGNORED)
-    labels[batch.masked] = batch.labels
-    lengths = batch.packed.boundaries.diff().tolist()
-    parts = [each.split(lengths) for each in (batch.packed.input_ids, batch.packed.token_type_ids, labels)]
-    return list(zip(*parts, batch.next_sentence.tolist(), strict=True))
-
-
-def padded(rows: list[Row]) -> dict[str, Tensor]:
-    """What transformers' network takes."""
-    pad = nn.utils.rnn.pad_sequence
-    return {
-        "input_ids": pad([ids for ids, *_ in rows], batch_first=True),
-        "token_type_ids": pad([types for _, types, *_ in rows], batch_first=True),
-        "attention_mask": pad([torch.ones_like(ids) for ids, *_ in rows], batch_first=True),
-        "labels": pad([labels for _, _, labels, _ in rows], batch_first=True, padding_value=IGNORED),
-        "next_sentence_label": torch.tensor([label for *_, label in rows]),
-    }
 
 
 def plain_products(config: BertConfig, tokens: int, masked: int, precision: torch.dtype) -> float:
@@ -135,6 +65,20 @@ def plain_products(config: BertConfig, tokens: int, masked: int, precision: torc
     return sorted(rates)[len(rates) // 2]
 
 
+def profile(ours: Ours, precision: torch.dtype) -> str:
+    """A table of the operations that take most of the time."""
+    with torch.profiler.profile(activities=[ProfilerActivity.CPU]) as profiler:
+        ours.train(precision)
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total, steps = sum(event.self_cpu_time_total for event in events), len(ours.batches)
+    rows = [
+        f"{event.key:52}{event.self_cpu_time_total / total:7.1%}{event.self_cpu_time_total / steps / 1e3:10.2f}"
+        f"{event.count / steps:8.0f}"
+        for event in events[:PROFILED]
+    ]
+    return "\n".join([f"{'':52}{'share':>7}{'ms a step':>10}{'calls':>8}", *rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
@@ -145,11 +89,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "training_step.json")
     arguments = parser.parse_args()
 
-    found = []
+    found, profiles = [], []
     for preset in arguments.presets:
         for kind, options in KINDS.items():
             settings = PretrainConfig(
-                corpus=arguments.corpus, preset=preset, output_dir=arguments.output_dir, **options
+                corpus=arguments.corpus,
+                preset=preset,
+                batch_tokens=BATCH_TOKENS,
+                output_dir=arguments.output_dir,
+                **options,
             ).resolved()
             text = prepare_text(settings, Console(quiet=True).progress)
             builder = window_builder(text, settings)
@@ -164,7 +112,11 @@ def main() -> None:
                 attention_probs_dropout_prob=0.0, **SIZES[preset],
             )  # fmt: skip
             torch.manual_seed(0)
-            systems: dict[str, System] = {"ours": Ours(config, batches), "transformers": Padded(config, batches)}
+            ours = Ours(config, batches)
+            systems: dict[str, System] = {
+                "ours": ours,
+                "transformers": Padded(config, batches, batch_size=BATCH_SIZE),
+            }
             pairs = sum(batch.packed.sequences for batch in batches)
             print(f"\n{preset}, {kind}: {pairs} pairs of {tokens / pairs:.0f} tokens")
             rows = compare(systems, tokens, "tokens", arguments.rounds, phases=["train"])
@@ -178,6 +130,7 @@ def main() -> None:
                 done = row["tokens_per_second"]["median"] * config.flops_per_token(squares / tokens, masked / tokens)
                 row |= {"plain_gflops": plain / 1e9, "of_plain_products": done / plain}
                 print(f"{row['precision']}: {done / plain:.0%} of the {plain / 1e9:.0f} GFLOP/s of the plain products")
+                profiles.append(f"{preset}, {kind}, {row['precision']}\n{profile(ours, precision)}\n")
             facts = {"preset": preset, "kind": kind, "pairs": pairs, "tokens_a_pair": tokens / pairs}
             facts |= {
                 "tokens_a_batch": tokens / len(batches),
@@ -185,7 +138,10 @@ def main() -> None:
                 "rounds": arguments.rounds,
             }
             found.append(facts | {"cases": rows})
-    write(arguments.output, {"settings": found})
+        write(arguments.output, {"settings": found})
+        arguments.output.with_name(f"{arguments.output.stem}_profile.txt").write_text(
+            "\n".join(profiles), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

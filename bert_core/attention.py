@@ -12,7 +12,6 @@
 Shapes: T real tokens, B sequences, L longest sequence, H heads, K head size.
 """
 
-import functools
 from typing import Literal
 
 import torch
@@ -36,15 +35,10 @@ def choose_path(device: torch.device, dtype: torch.dtype, dropout: float) -> Att
     return "varlen" if dropout == 0 and _has_varlen(device) else "sdpa"
 
 
-@functools.cache
 def _has_varlen(device: torch.device) -> bool:
-    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device)[0] < 8:
+    if device.type != "cuda" or torch.version.hip:
         return False
-    try:
-        from torch.nn.attention import varlen  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return torch.cuda.get_device_properties(device).major >= 8
 
 
 def self_attention(qkv: Tensor, packed: Packed, dropout: float = 0.0, path: AttentionPath | None = None) -> Tensor:

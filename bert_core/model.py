@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from bert_core.attention import AttentionPath, self_attention
 from bert_core.config import BertConfig
@@ -90,6 +91,8 @@ class Bert(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint_activations = False
+        """Whether the backward pass computes a block's activations again instead of keeping them."""
         self.embeddings = Embeddings(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.pooler = nn.Linear(config.hidden_size, config.hidden_size)
@@ -99,7 +102,10 @@ class Bert(nn.Module):
         """Hidden states of the last block, [T, D]."""
         hidden = self.embeddings(packed)
         for block in self.blocks:
-            hidden = block(hidden, packed)
+            if self.checkpoint_activations:
+                hidden = checkpoint(block, hidden, packed, use_reentrant=False)
+            else:
+                hidden = block(hidden, packed)
         return hidden
 
     def pool(self, hidden: Tensor, packed: Packed) -> Tensor:

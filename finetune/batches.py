@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 
 from bert_core.packing import Packed, balanced_groups
 from experiment.errors import UsageError
@@ -116,6 +117,10 @@ class FineTuningData(pl.LightningDataModule):
     def rows_a_batch(self, devices: int) -> float:
         """On average."""
         return len(self.lengths) / (self.batches_an_epoch(devices) * devices)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Lightning would copy tensor by tensor and wait for each, and so for all of the step before."""
+        return batch.to(device, non_blocking=self.pin_memory)
 
     def train_dataloader(self) -> Any:
         assert self.trainer is not None

@@ -117,7 +117,7 @@ class Watch(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, PreTrainingModule)
         self.stream.place = batch.following
-        self.tokens += batch.packed.tokens * trainer.world_size
+        self.tokens += batch.tokens * trainer.world_size
         health = outputs["loss"].detach() + 0 * pl_module.gradient_norm.to(outputs["loss"].device)
         self._pending.append((trainer.global_step, health, batch.documents))
         if stepped(trainer, batch_idx) and trainer.global_step % self.log_every == 0:

@@ -21,7 +21,7 @@ class PretrainConfig:
     """Tokens of the WordPiece vocabulary that is trained on the corpus; by preset."""
     tokenizer: Path | None = option(None, "Data", "DIR")
     """Folder with a tokenizer to use instead of training one."""
-    tokenizer_sample_mb: int = option(1000, "Data")
+    tokenizer_sample_mb: int = option(100, "Data")
     """Text that the tokenizer is trained on at the most, drawn evenly over the corpus, in MB of UTF-8."""
     heldout_documents: int | None = option(None, "Data")
     """Documents kept for evaluation, chosen by their content; 1 % of the corpus (2 to 1,000) when left out."""
@@ -107,6 +107,9 @@ class PretrainConfig:
     """auto: bf16 where the device computes in it, else 32."""
     compile: bool = option(False, "Device")
     """torch.compile the network."""
+    checkpoint_activations: bool = option(False, "Device")
+    """Compute each block's activations again in the backward pass instead of keeping them: less memory, more time, the
+    same result."""
 
     output_dir: Path = option(Path("runs"), "Run", "DIR")
     """Holds the run directories (pretrain/NAME) and the tracking store."""
@@ -184,7 +187,7 @@ _LEAST = {
 CHANGEABLE = frozenset(
     {
         "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "compile",
-        "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
+        "checkpoint_activations", "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
     }
 )  # fmt: skip
 """What a resumed run may be given anew."""

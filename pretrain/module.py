@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bert_core.model import BertForPreTraining
 from experiment.training import warmup_then_linear
-from pretrain.batches import PreTrainingBatch
+from pretrain.batches import IGNORED, PreTrainingBatch
 
 
 class Sums:
@@ -39,6 +39,23 @@ class Sums:
             found["nsp_loss"] = sums["nsp_loss"] / sums["sequences"]
             found["nsp_accuracy"] = sums["nsp_correct"] / sums["sequences"]
         return found
+
+
+def pretraining_losses(network: BertForPreTraining, batch: PreTrainingBatch, has_pairs: bool) -> tuple[Tensor, Tensor]:
+    """The loss to be minimised, and the batch's `Sums` (fp32 [6])."""
+    logits = network(batch.packed, batch.masked)
+    mlm, nsp = logits.mlm.float(), logits.nsp.float()
+    mlm_loss = F.cross_entropy(mlm, batch.labels, ignore_index=IGNORED)
+    nsp_loss = mlm_loss.new_zeros(())
+    if has_pairs:
+        nsp_loss = F.cross_entropy(nsp, batch.next_sentence, ignore_index=IGNORED)
+    with torch.no_grad():
+        masked = (batch.labels != IGNORED).sum()
+        sequences = (batch.next_sentence != IGNORED).sum() * has_pairs
+        mlm_correct = (mlm.argmax(-1) == batch.labels).sum()
+        nsp_correct = (nsp.argmax(-1) == batch.next_sentence).sum() * has_pairs
+        sums = [mlm_loss * masked, mlm_correct, masked, nsp_loss * sequences, nsp_correct, sequences]
+    return mlm_loss + nsp_loss, torch.stack([each.detach().float() for each in sums])
 
 
 class PreTrainingModule(pl.LightningModule):
@@ -73,22 +90,23 @@ class PreTrainingModule(pl.LightningModule):
         """Of the batches since the last log."""
         self.gradient_norm = torch.zeros(())
         """Of the last optimizer step, before clipping."""
+        self._losses = pretraining_losses
+        self._fixed_shapes = False
+
+    def compile_losses(self, *, fixed_shapes: bool) -> None:
+        """Compiles network and criteria as one: for the shape that all batches have, or once for all shapes."""
+        self._losses = torch.compile(pretraining_losses, dynamic=not fixed_shapes)
+        self._fixed_shapes = fixed_shapes
 
     def losses(self, batch: PreTrainingBatch) -> tuple[Tensor, Tensor]:
-        """The loss to be minimised, and the batch's `Sums` (fp32 [6])."""
-        logits = self.network(batch.packed, batch.masked)
-        mlm, nsp = logits.mlm.float(), logits.nsp.float()
-        mlm_loss = F.cross_entropy(mlm, batch.labels)
-        masked, sequences = batch.labels.numel(), batch.packed.sequences if self.has_pairs else 0
-        nsp_loss = F.cross_entropy(nsp, batch.next_sentence) if self.has_pairs else mlm_loss.new_zeros(())
-        with torch.no_grad():
-            mlm_correct = (mlm.argmax(-1) == batch.labels).sum()
-            nsp_correct = (nsp.argmax(-1) == batch.next_sentence).sum() * self.has_pairs
-            counts = mlm_loss.new_tensor([masked, sequences])
-            sums = torch.stack(
-                [mlm_loss * masked, mlm_correct, counts[0], nsp_loss * sequences, nsp_correct, counts[1]]
-            ).detach()
-        return mlm_loss + nsp_loss, sums
+        """`pretraining_losses`, compiled or not."""
+        if self._fixed_shapes:
+            for tensor in (
+                batch.packed.boundaries,
+                batch.next_sentence,
+            ):  # the number of sequences is open all the same
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)
+        return self._losses(self.network, batch, self.has_pairs)
 
     def training_step(self, batch: PreTrainingBatch, batch_idx: int) -> Tensor:
         loss, sums = self.losses(batch)

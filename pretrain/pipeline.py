@@ -12,7 +12,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import Dataset
 
+from bert_core.attention import choose_path
 from bert_core.config import SIZES, BertConfig
 from bert_core.model import Bert, BertForPreTraining
 from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrained
@@ -26,7 +28,7 @@ from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.tracking import Tracking, open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
-from pretrain.batches import PreTrainingBatch, WindowBuilder
+from pretrain.batches import FixedShapes, PreTrainingBatch, Shape, WindowBuilder, padded
 from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
 from pretrain.config import PretrainConfig
 from pretrain.initial import prepare_network
@@ -174,6 +176,7 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     if config.second_objective == "none":
         for unused in (network.bert.pooler, network.nsp_head):
             unused.requires_grad_(False)
+    network.bert.checkpoint_activations = config.checkpoint_activations
     return network
 
 
@@ -185,10 +188,8 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
     """
     config, text, builder = run.config, material.text, material.builder
     network, machine = material.network, material.machine
-    if config.compile:
-        network.compile(dynamic=True)  # in place: the names of the weights stay clean
     budget = Budget(config.max_steps, config.max_minutes)
-    assert config.learning_rate is not None
+    assert config.learning_rate is not None and config.max_length is not None
     module = PreTrainingModule(
         network,
         has_pairs=config.second_objective != "none",
@@ -199,8 +200,18 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         progress=budget.progress,
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
+    builders: list[Dataset[list[PreTrainingBatch]]] = [*material.short, builder]
+    held_out = material.held_out
+    if config.compile:
+        # Sequences that only fill a batch up cost little where attention reads rows as they lie, but widen a rectangle.
+        fixed_shapes = choose_path(machine.device, machine.dtype, config.dropout) == "varlen"
+        module.compile_losses(fixed_shapes=fixed_shapes)
+        if fixed_shapes:
+            builders = [FixedShapes(each) for each in (*material.short, builder)]
+            shape = Shape.around(held_out, config.max_length)
+            held_out = [padded(batch, shape) for batch in held_out]
     stream = StreamModule(
-        [*material.short, builder],
+        builders,
         lambda batches: int(bool(material.short) and budget.share(batches / config.accumulate) >= config.short_share),
         workers=loader_processes(config),
         pin_memory=machine.device.type == "cuda",
@@ -212,7 +223,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         matmul_rate=machine.matmul_rate,
         where=text.corpus.where,
     )
-    evaluation = HeldOut(material.held_out, budget, watch, config.evaluations)
+    evaluation = HeldOut(held_out, budget, watch, config.evaluations)
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,

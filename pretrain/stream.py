@@ -13,9 +13,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pretrain.batches import Place, PreTrainingBatch, WindowBuilder
+from pretrain.batches import Place, PreTrainingBatch
 
 
 class _Windows(Sampler[int]):
@@ -35,7 +35,7 @@ class BatchStream:
     """Batches from a place on, without end.
 
     Args:
-        builders: build the windows, one for each phase (short sequences first, say).
+        builders: give a window's batches by its number, one for each phase (short sequences first, say).
         phase_of: the phase that is due after so many batches; asked before each window, never falls.
         workers: processes that build ahead of the training; 0 builds in this one.
         start: where to go on, as any device's last batch had it.
@@ -45,7 +45,7 @@ class BatchStream:
 
     def __init__(
         self,
-        builders: Sequence[WindowBuilder],
+        builders: Sequence[Dataset[list[PreTrainingBatch]]],
         *,
         workers: int,
         phase_of: Callable[[int], int] = lambda batches: 0,
@@ -94,7 +94,7 @@ class StreamModule(pl.LightningDataModule):
 
     def __init__(
         self,
-        builders: Sequence[WindowBuilder],
+        builders: Sequence[Dataset[list[PreTrainingBatch]]],
         phase_of: Callable[[int], int],
         *,
         workers: int,
@@ -123,6 +123,12 @@ class StreamModule(pl.LightningDataModule):
             pin_memory=self.pin_memory,
         )
         return self._stream
+
+    def transfer_batch_to_device(
+        self, batch: PreTrainingBatch, device: torch.device, dataloader_idx: int
+    ) -> PreTrainingBatch:
+        """Lightning would copy tensor by tensor and wait for each, and so for all of the step before."""
+        return batch.to(device, non_blocking=self.pin_memory)
 
     def state_dict(self) -> dict[str, Any]:
         return {"place": tuple(self.place)}

@@ -111,7 +111,9 @@ def prepare_text(config: PretrainConfig, progress: Progress) -> Text:
             source = open_token_cache(corpus, wordpiece, cache_dir, report)
     sentences = [sentence for document in held_out.tolist() for sentence in corpus.sentences(document)]
     coverage = measure_coverage(wordpiece, sentences)
-    return Text(corpus, survey, wordpiece, training, held_out, coverage, _frequencies(survey, wordpiece, cache_dir), source)
+    return Text(
+        corpus, survey, wordpiece, training, held_out, coverage, _frequencies(survey, wordpiece, cache_dir), source
+    )
 
 
 def cleaning_of(config: PretrainConfig) -> Cleaning:

@@ -47,6 +47,34 @@ def test_reference_attention_gives_the_same_network():
     torch.testing.assert_close(network.bert(packed), fast)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_computing_activations_again_changes_no_bit(dtype):
+    """Dropout included: it is drawn anew, from the same state."""
+    torch.manual_seed(0)
+    network, packed = BertForPreTraining(CONFIG), random_batch([13, 7, 1, 17])
+    found = []
+    for network.bert.checkpoint_activations in (False, True):
+        torch.manual_seed(1)
+        network.zero_grad()
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            logits = network(packed, torch.tensor([3, 14, 30]))
+        loss = logits.mlm.float().logsumexp(-1).sum() + logits.nsp.float().square().sum()
+        loss.backward()
+        found.append([loss.detach(), torch.get_rng_state(), *(p.grad.clone() for p in network.parameters())])
+    assert all(torch.equal(kept, again) for kept, again in zip(*found, strict=True))
+
+
+def test_what_is_computed_again_is_not_kept():
+    network, packed = BertForPreTraining(CONFIG), random_batch([13, 7, 1, 17])
+    kept = {}
+    for network.bert.checkpoint_activations in (False, True):
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: sizes.append(x.numel()) or x, lambda x: x):  # noqa: B023
+            network.bert(packed)
+        kept[network.bert.checkpoint_activations] = sum(sizes)
+    assert kept[True] < kept[False] / 3
+
+
 def test_initial_values_are_the_table():
     torch.manual_seed(0)
     config = BertConfig(

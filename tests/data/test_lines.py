@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from data import lines as lines_module
 from data.errors import DataError
-from data.lines import BOM, CachedLines, FileState, IndexWriter, IndexedLines, line_ends, open_lines, read_blocks
+from data.lines import BOM, CachedLines, FileState, IndexedLines, IndexWriter, line_ends, open_lines, read_blocks
 
 FRAGMENTS = [
     b"\n", b"\r\n", b"\r", b"\n\n", b"\r\r\n", BOM, b"\xef\xbb", "\u2028".encode(), "\u2029".encode(), b"\x0c", b"\x0b",

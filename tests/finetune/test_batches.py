@@ -69,3 +69,13 @@ def test_an_epoch_is_a_whole_number_of_optimizer_steps():
     assert data(100, accumulate=4).rows_a_batch(1) == pytest.approx(100 / 12)
     with pytest.raises(UsageError, match="3 training rows do not fill the 4 batches"):
         data(3, accumulate=4).batches_an_epoch(1)
+
+
+@pytest.mark.parametrize("pin_memory", [True, False])
+def test_a_copy_from_page_locked_memory_does_not_wait(pin_memory):
+    class Moved:
+        def to(self, *where, **how):
+            return where, how
+
+    moved = data(8, pin_memory=pin_memory).transfer_batch_to_device(Moved(), "a device", 0)
+    assert moved == (("a device",), {"non_blocking": pin_memory})

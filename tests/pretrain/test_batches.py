@@ -62,3 +62,7 @@ def test_batches_move_to_a_device(windows):
     batch = windows()[0][0].to("meta")
     assert batch.labels.device.type == batch.packed.input_ids.device.type == "meta"
     assert batch.documents
+
+
+def test_a_batch_knows_its_real_tokens(windows):
+    assert all(batch.tokens == batch.packed.tokens for batch in windows()[0])

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from pretrain.stream import BatchStream
+from pretrain.stream import BatchStream, StreamModule
 
 
 def take(stream, count):
@@ -73,3 +73,14 @@ def test_waiting_is_counted(windows):
     stream = BatchStream([windows()], workers=0)
     take(stream, 9)
     assert stream.waited > 0
+
+
+@pytest.mark.parametrize("pin_memory", [True, False])
+def test_a_copy_from_page_locked_memory_does_not_wait(windows, pin_memory, monkeypatch):
+    batch, seen = windows()[0][0], []
+    to = torch.Tensor.to
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *where, **how: seen.append(how) or to(self, *where, **how))
+    stream = StreamModule([windows()], lambda batches: 0, workers=0, pin_memory=pin_memory)
+    moved = stream.transfer_batch_to_device(batch, torch.device("cpu"), 0)
+    assert seen and all(how == {"non_blocking": pin_memory} for how in seen)
+    assert torch.equal(moved.packed.input_ids, batch.packed.input_ids)

@@ -1,0 +1,153 @@
+"""The README's tables of speed and memory, made from `benchmarks/results/`.
+
+    python benchmarks/tables.py            writes them into README.md
+
+In the README a table stands between `<!-- table NAME -->` and `<!-- end -->`. A test holds that each is what this writes.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+
+_TABLE = re.compile(r"<!-- table (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells; the first one of each row is its name."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, ["---"] * len(heads), *rows))
+
+
+def rate(value: float) -> str:
+    """Two or three significant digits: 9,470 a second, 154,000, 2.2 million."""
+    if value >= 1e6:
+        return f"{value / 1e6:.1f} million"
+    digits = len(str(int(value)))
+    return f"{round(value, 2 - digits if digits < 5 else 3 - digits):,.0f}"
+
+
+def times(ratio: dict[str, float]) -> str:
+    """A ratio with its spread."""
+    return f"{ratio['median']:.1f} × ({ratio['min']:.1f} … {ratio['max']:.1f})"
+
+
+def training_step(found: dict[str, Any]) -> str:
+    """Ours and transformers, by size, kind of example and precision."""
+    rows = []
+    for setting in found["settings"]:
+        cases = {(case["system"], case["precision"]): case for case in setting["cases"]}
+        for precision, name in _PRECISIONS.items():
+            ours, theirs = (cases[system, precision] for system in ("ours", "transformers"))
+            what = f"`{setting['preset']}`, {setting['kind']} ({setting['tokens_a_pair']:.0f} tokens), {name}"
+            speeds = (case["tokens_per_second"]["median"] for case in (ours, theirs))
+            rows.append(
+                [
+                    what,
+                    *map(rate, speeds),
+                    times(theirs["ours_is_faster_by"]),
+                    f"{ours['of_plain_products'] * 100:.0f} %",
+                ]
+            )
+    return markdown(["", "SaeBERT", "transformers", "faster by", "of plain products"], rows)
+
+
+def feeding(found: dict[str, Any]) -> str:
+    """Systems that build batches, on one core."""
+    names = {
+        "text": "SaeBERT, from raw text",
+        "token cache": "SaeBERT, `--token_cache`",
+        "collator": "`transformers`' tokenizer and MLM collator over `datasets`",
+        "in memory": "NSP pairs from documents held in memory, as Google's script makes them",
+    }
+    systems = found["systems"]
+    rows = [
+        [name, *(rate(systems[system]["tokens_per_second"][each]) for each in ("median", "min", "max"))]
+        for system, name in names.items()
+        if system in systems
+    ]
+    return markdown(["real tokens a second a core", "median", "least", "most"], rows)
+
+
+def data_wait(found: dict[str, Any]) -> str:
+    """Share of its time that a GPU waits, by workers."""
+    waits = found["data_wait"]
+    rows = [
+        [name, *(f"{wait * 100:.1f} %" for wait in waits[system].values())]
+        for system, name in (("text", "from raw text"), ("token cache", "`--token_cache`"))
+    ]
+    return markdown(["loader workers", *next(iter(waits.values()))], rows)
+
+
+def memory(found: dict[str, Any]) -> str:
+    """Gigabytes beyond torch by size of the corpus; peers that did not fit in proportion to the largest that did."""
+    rows = []
+    fitted = {peer: [row for row in found["sizes"] if row[peer]] for peer in ("linecache", "in_memory")}
+    for row in found["sizes"]:
+        phases = (row["phases"][name]["written"] / 1e9 for name in ("index", "tokenizer", "training"))
+        peers = []
+        for peer, known in fitted.items():
+            guess = known[-1][peer] / known[-1]["gigabytes"] * row["gigabytes"]
+            peers.append(f"{row[peer] / 1e9:.1f}" if row[peer] else f"about {guess / 1e9:.0f}")
+        rows.append([f"{row['gigabytes']:g} GB", *(f"{phase:.2f}" for phase in phases), *peers])
+    return markdown(
+        ["corpus", "index", "tokenizer", "training, 4 workers", "`linecache`, 4 workers", "all documents in memory"],
+        rows,
+    )
+
+
+def growth(found: dict[str, Any]) -> str:
+    """Tokens a second along each axis."""
+    names = {
+        "length": "longest sequence, tokens", "batch": "tokens a batch", "depth": "layers of width 256", "workers": "loader workers"
+    }  # fmt: skip
+    rows = []
+    for axis, name in names.items():
+        part = found["parts"][axis]["rows"]
+        cells = [f"{row[axis]:,}: **{rate(row['tokens_per_second']['median'])}**" for row in part]
+        rows.append([name, ", ".join(cells)])
+    return markdown(["", "real tokens a second"], rows)
+
+
+def step_memory(found: dict[str, Any]) -> str:
+    """A step of `base`, in gigabytes and seconds."""
+    rows = [
+        [
+            row["system"],
+            *(f"{row[name] / 1e9:.2f}" for name in ("peak", "state", "beyond_state")),
+            f"{row['second_step_seconds']:.1f}",
+        ]
+        for row in found["parts"]["memory"]["rows"]
+    ]
+    heads = ["GB", "at the most", "weights, gradients, AdamW", "beyond these", "seconds a step"]
+    return markdown(heads, rows)
+
+
+TABLES = {
+    "training_step": (training_step, "training_step"),
+    "feeding": (feeding, "feeding"),
+    "data_wait": (data_wait, "feeding"),
+    "memory": (memory, "memory"),
+    "growth": (growth, "growth"),
+    "step_memory": (step_memory, "growth"),
+}
+"""What makes a table, and the file of results that it is made from."""
+
+
+def filled(readme: str) -> str:
+    """The README's text with every table as the results have it."""
+
+    def table(match: re.Match[str]) -> str:
+        make, results = TABLES[match["name"]]
+        found = json.loads((ROOT / "benchmarks" / "results" / f"{results}.json").read_text(encoding="utf-8"))
+        return f"<!-- table {match['name']} -->\n\n{make(found)}\n<!-- end -->"
+
+    return _TABLE.sub(table, readme)
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
