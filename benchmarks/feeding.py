@@ -74,7 +74,7 @@ def windows(text: Text, config: PretrainConfig) -> Batches:
 
 def collated(text: Text, config: PretrainConfig) -> Batches:
     """The collator's batches."""
-    import datasets  # type: ignore[import-not-found, unused-ignore]
+    import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
     from torch.utils.data import DataLoader
     from transformers import BertTokenizer, DataCollatorForLanguageModeling
 

@@ -44,8 +44,9 @@ from bert_core.config import SIZES, BertConfig
 from bert_core.model import SelfAttention
 from experiment.console import Console
 from experiment.environment import matmul_rate
-from pretrain.batches import FixedShapes, PreTrainingBatch
+from pretrain.batches import PreTrainingBatch
 from pretrain.config import RECIPES, PretrainConfig
+from pretrain.fixed_shapes import FixedShapes
 from pretrain.module import Sums
 from pretrain.text import Text, prepare_text, window_builder
 

@@ -6,16 +6,26 @@ In the README a table stands between `<!-- table NAME -->` and `<!-- end -->`. A
 """
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from bert_core.config import SIZES, BertConfig
+from pretrain.config import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 
 _TABLE = re.compile(r"<!-- table (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
 _PRECISIONS = {"bfloat16": "bf16", "float32": "fp32"}
+
+CORPUS_BYTES, BYTES_A_TOKEN = 100e9, 6
+GPUS = {"A100": 250e12, "H100": 700e12}
+"""FLOP/s of a plain product in bf16: assumed, about what such chips reach of what their makers promise."""
+SHARE, SCALING = 0.4, 0.9
+"""Of these in training, and of eight GPUs' sum: assumed."""
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,18 +52,12 @@ def training_step(found: dict[str, Any]) -> str:
     for setting in found["settings"]:
         cases = {(case["system"], case["precision"]): case for case in setting["cases"]}
         for precision, name in _PRECISIONS.items():
-            ours, theirs = (cases[system, precision] for system in ("ours", "transformers"))
+            ours, theirs, products = (cases[system, precision] for system in ("ours", "transformers", "products alone"))
+            reached = f"{products['ours_reaches']['median'] * 100:.0f} %"
             what = f"`{setting['preset']}`, {setting['kind']} ({setting['tokens_a_pair']:.0f} tokens), {name}"
             speeds = (case["tokens_per_second"]["median"] for case in (ours, theirs))
-            rows.append(
-                [
-                    what,
-                    *map(rate, speeds),
-                    times(theirs["ours_is_faster_by"]),
-                    f"{ours['of_plain_products'] * 100:.0f} %",
-                ]
-            )
-    return markdown(["", "SaeBERT", "transformers", "faster by", "of plain products"], rows)
+            rows.append([what, *map(rate, speeds), times(theirs["ours_is_faster_by"]), reached])
+    return markdown(["", "SaeBERT", "transformers", "faster by", "of the products alone"], rows)
 
 
 def feeding(found: dict[str, Any]) -> str:
@@ -127,6 +131,25 @@ def step_memory(found: dict[str, Any]) -> str:
     return markdown(heads, rows)
 
 
+def cost(found: dict[str, Any]) -> str:
+    """Hours of GPUs for an epoch of a large corpus, computed; workers by the measured rate of one."""
+    tokens = CORPUS_BYTES / BYTES_A_TOKEN
+    worker = found["systems"]["text"]["tokens_per_second"]["median"]
+    rows = []
+    for preset in ("medium", "base", "large"):
+        recipe = RECIPES[preset]
+        config = BertConfig(vocab_size=recipe["vocab_size"], **SIZES[preset])
+        flops = config.flops_per_token(recipe["max_length"], 0.15)
+        rates = [SHARE * chip / flops for chip in GPUS.values()]
+        hours = [tokens / each / 3600 for each in (*rates, 8 * SCALING * rates[-1])]
+        facts = [f"`{preset}`, {recipe['max_length']}", f"{flops / 1e6:,.0f}", rate(rates[-1])]
+        rows.append([*facts, *(f"{each:.1f}" for each in hours), str(math.ceil(rates[-1] / worker))])
+    first, last = GPUS
+    heads = ["size, longest sequence", "MFLOP a token", f"tokens a second, {last}"]
+    heads += [f"hours: {first}", last, f"8 × {last}", f"loader workers for an {last}, from raw text"]
+    return markdown(heads, rows)
+
+
 TABLES = {
     "training_step": (training_step, "training_step"),
     "feeding": (feeding, "feeding"),
@@ -134,6 +157,7 @@ TABLES = {
     "memory": (memory, "memory"),
     "growth": (growth, "growth"),
     "step_memory": (step_memory, "growth"),
+    "cost": (cost, "feeding"),
 }
 """What makes a table, and the file of results that it is made from."""
 

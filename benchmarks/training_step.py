@@ -11,18 +11,18 @@ Both systems see the same pairs with the same masks, prepared beforehand, and ta
 Two kinds of examples: pairs of single sentences (`--segments sentences`), which are short and of very different lengths, and
 segments filled up to 512 tokens. Dropout is 0 in both, as this project pretrains. How they are timed: `side_by_side`.
 
-`of_plain_products` is the rate of our matrix products (`BertConfig.flops_per_token`, attention's included) as a share of what the
-same layers' products alone reach on this machine, forward and backward, with nothing around them. Where the rest of a step of ours
+Beside them, in turns with them: the same linear layers' products alone, forward and backward, with nothing around them. `ours_reaches`
+is the rate of our products (`BertConfig.flops_per_token`, attention's included) as a share of theirs. Where the rest of a step of ours
 goes, by torch's profiler, is written to a text file beside the results.
 """
 
 import argparse
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from side_by_side import Ours, Padded, System, compare, write
+from torch import Tensor
 from torch.profiler import ProfilerActivity
 
 from bert_core.config import SIZES, BertConfig
@@ -41,28 +41,36 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def plain_products(config: BertConfig, tokens: int, masked: int, precision: torch.dtype) -> float:
-    """FLOP/s of the linear layers' products alone, forward and backward, for a batch of so many tokens."""
-    width, wide = config.hidden_size, config.intermediate_size
-    shapes = [(tokens, width, 3 * width), (tokens, width, width), (tokens, width, wide), (tokens, wide, width)]
-    products = [
-        (
-            torch.randn(rows, k, dtype=precision),
-            torch.randn(k, n, dtype=precision),
-            torch.randn(rows, n, dtype=precision),
-        )
-        for rows, k, n in [*shapes * config.num_hidden_layers, (masked, width, config.vocab_size)]
-    ]
-    rates = []
-    for _ in range(8):
-        started = time.perf_counter()
-        for inputs, weights, gradient in products:
-            inputs @ weights
-            gradient @ weights.T
-            inputs.T @ gradient
-        flops = sum(6 * inputs.shape[0] * weights.numel() for inputs, weights, _ in products)
-        rates.append(flops / (time.perf_counter() - started))
-    return sorted(rates)[len(rates) // 2]
+class Products:
+    """The matrix products of the linear layers alone, forward and backward, for as many batches of the same size."""
+
+    def __init__(self, config: BertConfig, batches: list[PreTrainingBatch]) -> None:
+        self.steps = len(batches)
+        tokens = sum(batch.packed.tokens for batch in batches) // self.steps
+        masked = sum(batch.labels.numel() for batch in batches) // self.steps
+        width, wide = config.hidden_size, config.intermediate_size
+        shapes = [(tokens, width, 3 * width), (tokens, width, width), (tokens, width, wide), (tokens, wide, width)]
+        self.shapes = [*shapes * config.num_hidden_layers, (masked, width, config.vocab_size)]
+        self.flops = 6 * self.steps * sum(rows * k * n for rows, k, n in self.shapes)
+        self.inputs = {precision: self._numbers(precision) for precision in (torch.float32, torch.bfloat16)}
+
+    def _numbers(self, precision: torch.dtype) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Inputs, weights and gradients of each layer."""
+        return [
+            (
+                torch.randn(rows, k, dtype=precision),
+                torch.randn(k, n, dtype=precision),
+                torch.randn(rows, n, dtype=precision),
+            )
+            for rows, k, n in self.shapes
+        ]
+
+    def train(self, precision: torch.dtype) -> None:
+        for _ in range(self.steps):
+            for inputs, weights, gradient in self.inputs[precision]:
+                inputs @ weights
+                gradient @ weights.T
+                inputs.T @ gradient
 
 
 def profile(ours: Ours, precision: torch.dtype) -> str:
@@ -112,25 +120,29 @@ def main() -> None:
                 attention_probs_dropout_prob=0.0, **SIZES[preset],
             )  # fmt: skip
             torch.manual_seed(0)
-            ours = Ours(config, batches)
+            ours, products = Ours(config, batches), Products(config, batches)
             systems: dict[str, System] = {
                 "ours": ours,
                 "transformers": Padded(config, batches, batch_size=BATCH_SIZE),
+                "products alone": products,
             }
             pairs = sum(batch.packed.sequences for batch in batches)
             print(f"\n{preset}, {kind}: {pairs} pairs of {tokens / pairs:.0f} tokens")
             rows = compare(systems, tokens, "tokens", arguments.rounds, phases=["train"])
             masked = sum(batch.labels.numel() for batch in batches)
+            squares = sum(int((batch.packed.boundaries.diff() ** 2).sum()) for batch in batches)
+            flops = tokens * config.flops_per_token(squares / tokens, masked / tokens)
             for row in rows:
-                if row["system"] != "ours":
-                    continue
-                precision = getattr(torch, row["precision"])
-                plain = plain_products(config, tokens // len(batches), masked // len(batches), precision)
-                squares = sum(int((batch.packed.boundaries.diff() ** 2).sum()) for batch in batches)
-                done = row["tokens_per_second"]["median"] * config.flops_per_token(squares / tokens, masked / tokens)
-                row |= {"plain_gflops": plain / 1e9, "of_plain_products": done / plain}
-                print(f"{row['precision']}: {done / plain:.0%} of the {plain / 1e9:.0f} GFLOP/s of the plain products")
-                profiles.append(f"{preset}, {kind}, {row['precision']}\n{profile(ours, precision)}\n")
+                if row["system"] == "products alone":
+                    rate = row["tokens_per_second"]["median"] / tokens * products.flops
+                    share = {name: ratio * flops / products.flops for name, ratio in row["ours_is_faster_by"].items()}
+                    row |= {"gflops": rate / 1e9, "ours_reaches": share}
+                    print(
+                        f"{row['precision']}: {share['median']:.0%} of the {rate / 1e9:.0f} GFLOP/s of the products alone"
+                    )
+                if row["system"] == "ours":
+                    table = profile(ours, getattr(torch, row["precision"]))
+                    profiles.append(f"{preset}, {kind}, {row['precision']}\n{table}\n")
             facts = {"preset": preset, "kind": kind, "pairs": pairs, "tokens_a_pair": tokens / pairs}
             facts |= {
                 "tokens_a_batch": tokens / len(batches),

@@ -9,14 +9,11 @@ Each batch carries the place that follows it, so that a checkpoint knows what ha
 fetched ahead. How windows become a stream is `pretrain.stream`'s.
 """
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -31,7 +28,7 @@ _PROBE = 256
 """Examples that are built to learn their mean length."""
 
 IGNORED = -100
-"""Label of what is in a batch for its shape alone; `cross_entropy` passes over it."""
+"""Label of what is in a batch for its shape alone (`pretrain.fixed_shapes`); `cross_entropy` passes over it."""
 
 
 class Place(NamedTuple):
@@ -61,7 +58,7 @@ class PreTrainingBatch:
     documents: tuple[int, ...]
     """Corpus numbers of the documents that it was made from."""
     tokens: int
-    """Real ones: T, less what `padded` added."""
+    """Real ones: T, less what only fills the batch up."""
     following: Place = Place()
     """Place of the next batch; set by the stream."""
 
@@ -135,73 +132,3 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
             documents=tuple(sorted({document for _, example in group for document in example.documents})),
             tokens=offset,
         )
-
-
-class Shape(NamedTuple):
-    """What batches of fixed shapes have in common; the number of their sequences is left open."""
-
-    tokens: int
-    """T."""
-    masked: int
-    """M."""
-    longest: int
-    """L."""
-
-    @classmethod
-    def around(cls, batches: Sequence[PreTrainingBatch], longest: int) -> Self:
-        """Holds the largest of these, 2 % and a sequence more: batches like them fit, too. Multiples of 128, as matrix
-        products want them."""
-        tokens = max(batch.packed.tokens for batch in batches)
-        masked = max(batch.masked.numel() for batch in batches)
-        share = 1.02 + longest / tokens
-        return cls(128 * math.ceil(tokens * share / 128), 128 * math.ceil(masked * share / 128), longest)
-
-
-def padded(batch: PreTrainingBatch, shape: Shape) -> PreTrainingBatch:
-    """The batch in a fixed shape; losses, gradients and counts stay what they are.
-
-    What is added to the tokens are sequences of their own, since a kernel that goes by the boundaries leaves whatever is
-    outside them undefined. All that is added has the label `IGNORED`. A batch that does not fit gets the next larger
-    shape, in steps of a sixteenth.
-    """
-    packed, longest = batch.packed, shape.longest
-    tokens = _enough(shape.tokens, packed.tokens)
-    masked = _enough(shape.masked, batch.masked.numel()) - batch.masked.numel()
-    ends = torch.arange(packed.tokens + longest, tokens + longest, longest, dtype=torch.int32).clamp(max=tokens)
-    boundaries = torch.cat((packed.boundaries, ends))
-    rows = torch.arange(len(boundaries) - 1).repeat_interleave(boundaries.diff())  # [T], the sequence of each token
-    positions = torch.arange(tokens) - boundaries[rows]
-    return replace(
-        batch,
-        packed=Packed(
-            input_ids=F.pad(packed.input_ids, (0, tokens - packed.tokens)),
-            token_type_ids=F.pad(packed.token_type_ids, (0, tokens - packed.tokens)),
-            position_ids=positions,
-            boundaries=boundaries,
-            slots=rows * longest + positions,
-            max_length=longest,
-        ),
-        masked=F.pad(batch.masked, (0, masked)),
-        labels=F.pad(batch.labels, (0, masked), value=IGNORED),
-        next_sentence=F.pad(batch.next_sentence, (0, len(ends)), value=IGNORED),
-    )
-
-
-def _enough(capacity: int, needed: int) -> int:
-    """The capacity, and as many sixteenths of it more as are needed."""
-    step = capacity // 16
-    return capacity + step * max(0, math.ceil((needed - capacity) / step))
-
-
-class FixedShapes(Dataset[list[PreTrainingBatch]]):
-    """Windows whose batches have one shape, so that torch.compile compiles for it once.
-
-    The shape is set by the builder's first window. About 3 % of a step go into what it adds to batches of 65,536 tokens.
-    """
-
-    def __init__(self, builder: WindowBuilder) -> None:
-        self.builder = builder
-        self.shape = Shape.around(builder[0], builder.pairs.options.max_length)
-
-    def __getitem__(self, window: int) -> list[PreTrainingBatch]:
-        return [padded(batch, self.shape) for batch in self.builder[window]]

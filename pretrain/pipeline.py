@@ -28,9 +28,10 @@ from experiment.options import as_dict
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.tracking import Tracking, open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
-from pretrain.batches import FixedShapes, PreTrainingBatch, Shape, WindowBuilder, padded
+from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
 from pretrain.config import PretrainConfig
+from pretrain.fixed_shapes import FixedShapes, Shape, padded
 from pretrain.initial import prepare_network
 from pretrain.module import PreTrainingModule
 from pretrain.results import shape_of, show_results, show_start, write_results

@@ -9,7 +9,8 @@ from torch._dynamo.testing import CompileCounter
 from bert_core.config import BertConfig
 from bert_core.model import BertForPreTraining
 from pretrain import pipeline
-from pretrain.batches import IGNORED, FixedShapes, Shape, padded
+from pretrain.batches import IGNORED
+from pretrain.fixed_shapes import FixedShapes, Shape, padded
 from pretrain.module import PreTrainingModule, pretraining_losses
 from pretrain.pipeline import pretrain
 
