@@ -354,8 +354,7 @@ def draw_rates(axes: "Axes", name: str, part: dict[str, Any]) -> None:
         twice = 2 * medians[0]
         highest = max(highest, twice)
         axes.hlines(twice, 1.7, 2.3, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        axes.annotate("twice 1 process, 1 thread", (1.65, twice), ha="right", va="center", fontsize=SMALL, color=MUTED,
-                      path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
+        write_at(2, twice, "twice the first", 3, MUTED)
         write_at(2, rates[2]["min"], f"{part['scaling_efficiency']['median']:.0%} of it", -5, MUTED)
     margin = 0.2 * (places[-1] - places[0])
     axes.set_xlim(places[0] - margin, places[-1] + margin)
