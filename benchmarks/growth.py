@@ -25,7 +25,6 @@ import argparse
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
-from side_by_side import Ours, write
+from side_by_side import Ours, spread, write
 from step_memory import measure
 
 from bert_core.config import SIZES, BertConfig
@@ -204,10 +203,6 @@ class Run:
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def in_turns(

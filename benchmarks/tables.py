@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from memory import GIGABYTE, PEERS, extrapolated
+
 from bert_core.config import SIZES, BertConfig
 from pretrain.config import RECIPES
 
@@ -90,13 +92,12 @@ def data_wait(found: dict[str, Any]) -> str:
 def memory(found: dict[str, Any]) -> str:
     """Gigabytes beyond torch by size of the corpus; peers that did not fit in proportion to the largest that did."""
     rows = []
-    fitted = {peer: [row for row in found["sizes"] if row[peer]] for peer in ("linecache", "in_memory")}
-    for row in found["sizes"]:
-        phases = (row["phases"][name]["written"] / 1e9 for name in ("index", "tokenizer", "training"))
-        peers = []
-        for peer, known in fitted.items():
-            guess = known[-1][peer] / known[-1]["gigabytes"] * row["gigabytes"]
-            peers.append(f"{row[peer] / 1e9:.1f}" if row[peer] else f"about {guess / 1e9:.0f}")
+    by_peer = [extrapolated(found["sizes"], peer) for peer in PEERS]
+    for row, *peers_bytes in zip(found["sizes"], *by_peer, strict=True):
+        phases = (row["phases"][name]["written"] / GIGABYTE for name in ("index", "tokenizer", "training"))
+        peers = [
+            f"about {size / GIGABYTE:.0f}" if guessed else f"{size / GIGABYTE:.1f}" for size, guessed in peers_bytes
+        ]
         rows.append([f"{row['gigabytes']:g} GB", *(f"{phase:.2f}" for phase in phases), *peers])
     return markdown(
         ["corpus", "index", "tokenizer", "training, 4 workers", "`linecache`, 4 workers", "all documents in memory"],

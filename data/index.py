@@ -8,9 +8,9 @@ for any number of documents:
        0     2      1   1204  0x91ab…    petitions_2019-05, line 2
        1     1     16    412  0x07f3…    wiki.txt, lines 1 to 16
 
-The pass also takes each file's hash, counts what is rejected and why, and writes the line index of large
-files. Then documents whose key occurred before are taken out. The index is a folder named after the files'
-paths, sizes and times of change: opening a corpus again reads no text.
+The pass also takes each file's hash, counts what is rejected and why, and writes the line index of large files. Then
+documents whose key occurred before are taken out. The index is a folder named after the files' paths, sizes and times of
+change: opening a corpus again reads no text.
 
 What this does not do: it does not clean text or split sentences, so that other cleaning options need no new index.
 """

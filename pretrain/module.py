@@ -100,11 +100,8 @@ class PreTrainingModule(pl.LightningModule):
 
     def losses(self, batch: PreTrainingBatch) -> tuple[Tensor, Tensor]:
         """`pretraining_losses`, compiled or not."""
-        if self._fixed_shapes:
-            for tensor in (
-                batch.packed.boundaries,
-                batch.next_sentence,
-            ):  # the number of sequences is open all the same
+        if self._fixed_shapes:  # but for the number of sequences
+            for tensor in (batch.packed.boundaries, batch.next_sentence):
                 torch._dynamo.maybe_mark_dynamic(tensor, 0)
         return self._losses(self.network, batch, self.has_pairs)
 

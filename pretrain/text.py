@@ -1,7 +1,7 @@
 """From files to training material: corpus, held-out documents, tokenizer, sentence pairs and masks.
 
-Every costly product (index, sample, tokenizer, frequencies, token cache) is kept in the cache directory under a fingerprint of what it
-was made from, so that a second run over the same text starts at once.
+Every costly product (index, sample, tokenizer, frequencies, token cache) is kept in the cache directory under a fingerprint
+of what it was made from, so that a second run over the same text starts at once.
 """
 
 import ctypes
