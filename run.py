@@ -3,7 +3,8 @@
 import sys
 
 from experiment.errors import UsageError
-from experiment.options import parse, run_main
+from experiment.options import parse
+from experiment.program import run_main
 from pretrain.config import PretrainConfig
 
 DESCRIPTION = """Pretrain a BERT from scratch on raw Korean text: MLM and next-sentence prediction, with a WordPiece

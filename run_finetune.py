@@ -3,7 +3,8 @@
 import sys
 
 from experiment.errors import UsageError
-from experiment.options import parse, run_main
+from experiment.options import parse
+from experiment.program import run_main
 from finetune.tasks import config_class
 
 DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT) or for named entities (--task ner, a CRF over

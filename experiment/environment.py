@@ -1,29 +1,21 @@
-"""Where a run takes place: versions, code, machine, speed, and which process this is.
+"""Where a run takes place: versions, code, machine and speed.
 
-`describe_environment` is what goes into the run's tags and report; `matmul_rate` is the yardstick of MFU; `agree` lets
-all processes of a distributed run work in one run directory. torch is imported only by the functions that need it.
+`describe_environment` is what goes into the run's tags and report; `matmul_rate` is the yardstick of MFU. torch is
+imported only by the functions that need it.
 """
 
-import functools
 import importlib.metadata
-import itertools
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from experiment.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
 
 _PACKAGES = ("torch", "pytorch-lightning", "tokenizers", "mlflow")
-_AGREED = "SAEBERT_AGREED"
-_agreements = itertools.count()
 
 
 def describe_environment() -> dict[str, Any]:
@@ -128,53 +120,6 @@ def matmul_rate(device: "torch.device", dtype: "torch.dtype") -> float:
             size *= 2
             matrices = operands(size)
     return best
-
-
-def process_rank() -> int:
-    """This process's number in a distributed run, 0 in any other, by the variables that Lightning goes by."""
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
-        if name in os.environ:
-            return int(os.environ[name])
-    return 0
-
-
-def agree(make: Callable[[], str]) -> str:
-    """The text that the main process makes, in every process of the run: the path of the new run directory, say.
-
-    `make` is called in the main process alone. The others learn its result from the environment when Lightning started
-    them (they are the main one's children, started by `Trainer.fit`), and through torchrun's store when torchrun did.
-    Every process has to call it, and equally often.
-
-    Raises UsageError in a process that was started in another way.
-    """
-    number = next(_agreements)
-    rank = process_rank()
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    value = None
-    if rank == 0:
-        value = make()
-        os.environ[f"{_AGREED}_{number}"] = value
-        if world_size == 1:
-            return value
-    elif f"{_AGREED}_{number}" in os.environ:
-        return os.environ[f"{_AGREED}_{number}"]
-    if world_size == 1 or "MASTER_ADDR" not in os.environ:
-        raise UsageError(f"process {rank} cannot reach the main process; start a distributed run with torchrun.")
-
-    store, key = _rendezvous_store(), f"saebert/agreed/{number}"
-    if value is not None:
-        store.set(key, value)
-    return store.get(key).decode()
-
-
-@functools.cache
-def _rendezvous_store() -> Any:
-    """The key-value store of the launcher. Kept open, since without torchrun the main process itself serves it."""
-    from torch.distributed.rendezvous import rendezvous
-
-    store, _, _ = next(rendezvous("env://"))
-    store.set_timeout(timedelta(days=1))  # the main process may index a large corpus before it answers
-    return store
 
 
 def _version(package: str) -> str | None:

@@ -5,5 +5,5 @@ class UsageError(Exception):
     """A mistake in how the program was called.
 
     `str(error)` is one sentence for the user: what is wrong, where (flag, or file and line), and what to do.
-    `options.run_main` prints it without a traceback.
+    `program.run_main` prints it without a traceback.
     """

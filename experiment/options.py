@@ -27,11 +27,10 @@ import difflib
 import inspect
 import math
 import shutil
-import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -442,29 +441,3 @@ def write_yaml(config: Any, path: Path) -> None:
     )
     with replacing(path) as temporary:
         temporary.write_text("\n".join(blocks), encoding="utf-8")
-
-
-def run_main(
-    main: Callable[[], object], *sentences: type[Exception], interrupted: str = "stopped by the keyboard."
-) -> int:
-    """Run a program's main function and give its exit code.
-
-    0 when it returns. A `UsageError`, or one of the other exception classes given, is printed to stderr as one line
-    "error: …" and gives 2; Ctrl-C prints `interrupted` and gives 130. Lightning turns Ctrl-C within `Trainer.fit`
-    into `SystemExit(1)`; that counts as Ctrl-C too. Anything else is a fault of the program and keeps its traceback.
-    """
-    shown: tuple[type[Exception], ...] = (UsageError, *sentences)
-    try:
-        main()
-    except shown as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\n{interrupted}", file=sys.stderr)
-        return 130
-    except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        print(f"\n{interrupted}", file=sys.stderr)
-        return 130
-    return 0

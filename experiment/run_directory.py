@@ -14,7 +14,7 @@ Every file is written whole or not at all: into a temporary file of the same fol
 one step. A reader, or a run killed in the middle, never sees half a file.
 
 With several processes only the main one may call `create`, `mark_finished` and the `write_*` methods; the others
-`open` the same path (`environment.agree` hands it to them).
+`open` the same path (`distributed.from_main` hands it to them).
 """
 
 import json

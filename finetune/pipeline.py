@@ -9,7 +9,7 @@ import torch
 from bert_core.pretrained import PretrainedError
 from data.errors import DataError
 from experiment.console import Console
-from experiment.environment import agree, process_rank
+from experiment.distributed import from_main, process_rank
 from experiment.errors import UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.run_directory import PLAN, RunDirectory
@@ -64,7 +64,9 @@ def fine_tune(config: TaskConfig) -> Path:
 
 
 def _new_directory(task: TaskDefinition, config: TaskConfig) -> RunDirectory:
-    return RunDirectory(Path(agree(lambda: str(RunDirectory.create(config.output_dir, task.kind, config.name).path))))
+    return RunDirectory(
+        Path(from_main(lambda: str(RunDirectory.create(config.output_dir, task.kind, config.name).path)))
+    )
 
 
 def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDirectory:

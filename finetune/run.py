@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiment.console import Console
-from experiment.environment import describe_environment, process_rank
+from experiment.distributed import process_rank
+from experiment.environment import describe_environment
 from experiment.options import as_dict
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking, told

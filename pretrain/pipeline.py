@@ -20,7 +20,8 @@ from bert_core.model import Bert, BertForPreTraining
 from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrained
 from data.errors import DataError
 from experiment.console import quantity
-from experiment.environment import agree, describe_environment, process_rank
+from experiment.distributed import from_main, process_rank
+from experiment.environment import describe_environment
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
 from experiment.machine import Machine, choose_machine
@@ -130,9 +131,9 @@ def _text(run: Run) -> Text:
     """The main process first: the others find its work in the cache."""
     if process_rank() == 0:
         text = prepare_text(run.config, run.console.progress)
-        agree(lambda: "prepared")
+        from_main(lambda: "prepared")
         return text
-    agree(lambda: "prepared")
+    from_main(lambda: "prepared")
     return prepare_text(run.config, run.console.progress)
 
 

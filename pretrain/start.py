@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from experiment.console import Console
-from experiment.environment import agree, cpu_cores, process_rank
+from experiment.distributed import from_main, process_rank
+from experiment.environment import cpu_cores
 from experiment.errors import UsageError
 from experiment.options import changes_on_resume, parse, write_yaml
 from experiment.run_directory import RunDirectory
@@ -34,7 +35,7 @@ def open_run(config: PretrainConfig) -> Run:
     if config.resume is None:
         config = config.resolved()
         directory = RunDirectory(
-            Path(agree(lambda: str(RunDirectory.create(config.output_dir, KIND, config.name).path)))
+            Path(from_main(lambda: str(RunDirectory.create(config.output_dir, KIND, config.name).path)))
         )
         if process_rank() == 0:
             write_yaml(config, directory.config)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiment.console import Console
-from experiment.environment import process_rank
+from experiment.distributed import process_rank
 from experiment.machine import Machine, choose_machine
 from experiment.options import write_yaml
 from experiment.run_directory import RunDirectory

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.console import Console, duration
-from experiment.environment import process_rank
+from experiment.distributed import process_rank
 from experiment.errors import UsageError
 from experiment.options import write_yaml
 from experiment.run_directory import PLAN, RunDirectory

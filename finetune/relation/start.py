@@ -9,7 +9,7 @@ from typing import Any
 
 from data.relations import Relation
 from experiment.console import Console
-from experiment.environment import process_rank
+from experiment.distributed import process_rank
 from experiment.machine import Machine, choose_machine
 from experiment.options import write_yaml
 from experiment.run_directory import RunDirectory
