@@ -8,9 +8,12 @@ import itertools
 import os
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiment.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _BROADCAST = "SAEBERT_FROM_MAIN"
 _broadcasts = itertools.count()
@@ -61,3 +64,18 @@ def _rendezvous_store() -> Any:
     store, _, _ = next(rendezvous("env://"))
     store.set_timeout(timedelta(days=1))  # the main process may index a large corpus before it answers
     return store
+
+
+def trainer_devices(devices: int | None, num_nodes: int, kind: str) -> tuple[int, int]:
+    import torch
+
+    return devices or (torch.cuda.device_count() if kind == "cuda" else 1), num_nodes
+
+
+def global_sums(values: "Tensor") -> "Tensor":
+    """The sum over all processes, element by element, on the device and without waiting for it; same shape."""
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(values)
+    return values
