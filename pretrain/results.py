@@ -252,7 +252,9 @@ def worse_than_guesses(config: PretrainConfig, unigram: Unigram, metrics: dict[s
         )
     if metrics.get("nsp_accuracy", 1.0) <= 0.5:
         name = {"nsp": "next sentences", "sop": "the order of sentences"}[config.second_objective]
-        found.append(f"On {name} this model is no better than a coin. Train longer, or look at how documents are separated.")
+        found.append(
+            f"On {name} this model is no better than a coin. Train longer, or look at how documents are separated."
+        )
     return found
 
 
