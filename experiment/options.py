@@ -55,9 +55,12 @@ def option(default: Any, group: str, metavar: str | None = None) -> Any:
     return field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Options:
-    """What every configuration inherits from. One with a `__post_init__` of its own calls this one's."""
+    """What every configuration inherits from. One with a `__post_init__` of its own calls this one's.
+
+    A slot keeps `given` out of `vars(config)`, which are the options.
+    """
 
     given: frozenset[str] = field(default=typing.cast(Any, None), kw_only=True, repr=False, compare=False)
     """Names of the options that were given, by a flag or in a file, their default's value or another. No option itself.

@@ -11,7 +11,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from experiment.console import Console
-from experiment.options import as_dict
 from experiment.run_directory import RunDirectory
 from finetune.grid.plan import plan
 from finetune.grid.plot import plot_cells
@@ -87,7 +86,7 @@ def test_the_spreadsheet_has_a_row_for_each_run(directory: RunDirectory) -> None
     first = rows[0]
     assert first["concat"] == "cls,e1,e2,|e1-e2|" and first["activation"] == "tanh" and first["seconds"] == "61.3"
     assert (first["seed"], first["fold"], first["epochs"], first["hierarchical"]) == ("0", "", "2", "false")
-    assert set(as_dict(RelationConfig())) <= first.keys() and None not in first
+    assert set(vars(RelationConfig())) <= first.keys() and None not in first
 
 
 def test_programs_get_both(directory: RunDirectory) -> None:
