@@ -132,18 +132,10 @@ class OptionFile:
         Raises UsageError where the node is no mapping of names, where a name is given twice, and where one is not
         `known`; that sentence ends with the nearest known one, or with `otherwise`.
         """
-        import yaml
-
-        if not isinstance(node, yaml.MappingNode):
-            raise UsageError(f"{self.where(node)}: expected lines of the form 'name: value'.")
         found: dict[str, tuple[str, yaml.Node]] = {}
         names = list(known)
-        for key, value in node.value:
+        for key, value in self.mapping(node):
             where = self.where(key)
-            if not isinstance(key, yaml.ScalarNode):
-                raise UsageError(
-                    f"{where}: expected lines of the form 'name: value', but a list or mapping is the name."
-                )
             if key.value not in names:
                 raise UsageError(
                     f"{where}: there is no option '{key.value}'; {nearest(key.value, names, '', otherwise)}"
@@ -152,6 +144,17 @@ class OptionFile:
                 raise UsageError(f"{where}: '{key.value}' is given a second time.")
             found[key.value] = where, value
         return found
+
+    def mapping(self, node: "yaml.Node") -> "list[tuple[yaml.ScalarNode, yaml.Node]]":
+        """The names and values of a mapping, as they stand. Raises UsageError where the node is no mapping of names."""
+        import yaml
+
+        if not isinstance(node, yaml.MappingNode):
+            raise UsageError(f"{self.where(node)}: expected lines of the form 'name: value'.")
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise UsageError(f"{self.where(key)}: expected a name, not a list or mapping, in 'name: value'.")
+        return node.value
 
     def items(self, node: "yaml.Node") -> "list[yaml.Node] | None":
         """The items of a list; None where the node is none."""

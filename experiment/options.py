@@ -238,13 +238,13 @@ def _read_flags(parser: argparse.ArgumentParser, options: dict[str, Option], arg
 
 def _unknown(word: str, options: dict[str, Option], argv: Sequence[str]) -> str:
     """What is to be said of a word that is no flag, nor the value of one."""
+    bools = [option.name for option in options.values() if option.kind is bool]
+    switches = {f"--{name}" for name in [*bools, *(f"no_{name}" for name in bools)]}
     flags = {f"--{name}" for name in options}
-    switches = {
-        f"--{start}{option.name}" for option in options.values() if option.kind is bool for start in ("", "no_")
-    }
     if word.startswith("--"):
         flag = word.partition("=")[0]
-        return f"there is no flag {flag}; {nearest(flag, ['--help', *flags, *switches])}"
+        known = sorted(name[2:] for name in flags | switches | {"--help"})
+        return f"there is no flag {flag}; {nearest(flag[2:], known, '--')}"
     for flag, value, following in zip(["", *argv], argv, argv[1:], strict=False):
         if following == word and value in switches:
             return f"{value} takes no value, but '{word}' follows it."
@@ -266,9 +266,10 @@ def flag_value(name: str, argv: Sequence[str]) -> str | None:
         raise UsageError(f"--config needs a value: {_CONFIG.what}.")
     if found[name] is not None or found["config"] is None:
         return found[name]
-    root = OptionFile.open(Path(found["config"]), "--config").root
-    entries = root.value if root is not None and isinstance(root.value, list) else []
-    return next((str(value.value) for key, value in entries if key.value == name), None)
+    file = OptionFile.open(Path(found["config"]), "--config")
+    entries = [] if file.root is None else file.mapping(file.root)
+    option = Option(name, str, optional=True)
+    return next((file.value(option, value) for key, value in entries if key.value == name), None)
 
 
 FORMAT = 2

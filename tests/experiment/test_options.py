@@ -147,7 +147,7 @@ def test_a_mistake_on_the_command_line_is_one_sentence(argv: list[str], parts: l
         ("seed: 1\nname: *x\n", 2, ["not YAML: found undefined alias"]),
         ("corpus: &x\n - *x\n", 1, ["corpus needs a path, not a list or mapping."]),
         ("seed: &x {a: *x}\n", 1, ["seed needs a whole number, not a list or mapping."]),
-        ("seed: 1\n? [a, b]\n: 2\n", 2, ["name: value", "a list or mapping is the name"]),
+        ("seed: 1\n? [a, b]\n: 2\n", 2, ["expected a name, not a list or mapping"]),
         ("<<: {seed: 1}\n", 1, ["there is no option '<<'"]),
         (f"seed: 1\nmax_steps: {'[' * 2000}\n", 2, ["too deep"]),
         ("\ntoken_cache: !!bool foo\n", 2, ["token_cache needs true or false, without a type such as !!bool."]),
@@ -437,6 +437,13 @@ def test_one_flag_is_known_before_the_others(tmp_path: Path) -> None:
     assert flag_value("task", [f"--config={file}", "--tas", "x"]) == "ner"
     assert flag_value("task", ["--tasks", "re"]) is None
     assert flag_value("task", ["--task"]) == ""
+    file.write_text("seed: 1\ntask: [ner]\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"config.yaml:2: task takes one value, not a list."):
+        flag_value("task", ["--config", str(file)])
+    file.write_text("task:\n", encoding="utf-8")
+    assert flag_value("task", ["--config", str(file)]) is None
+    file.write_text("# nothing\n", encoding="utf-8")
+    assert flag_value("task", ["--config", str(file)]) is None
     with pytest.raises(UsageError, match="--config needs a value"):
         flag_value("task", ["--config"])
 
