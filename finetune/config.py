@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiment.options import option
+from experiment.options import Options, option
 
 
 @dataclass(frozen=True)
-class FineTuneConfig:
+class FineTuneConfig(Options):
     """The options that all tasks share; the docstring under each field is its help text."""
 
     checkpoint: Path | None = option(None, "Data", "DIR")
@@ -109,6 +109,7 @@ class FineTuneConfig:
     """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.predict:
             for name in ("train_file", "dev_file", "test_file", "sweep", "folds", "seeds", "resume"):
                 if getattr(self, name):

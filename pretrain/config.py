@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bert_core.config import SIZES, BertConfig
-from experiment.options import option
+from experiment.options import Options, option
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Options):
     """A whole run; the docstring under each field is its help text."""
 
     corpus: list[Path] = option([], "Data", "PATH")
@@ -134,6 +134,7 @@ class PretrainConfig:
     """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_steps is not None and self.max_minutes is not None:
             raise ValueError("--max_steps and --max_minutes both set the length of the run; give one of them")
         if self.tokenizer and self.vocab_size is not None:

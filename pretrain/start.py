@@ -65,7 +65,7 @@ def _merge(saved: PretrainConfig, given: PretrainConfig) -> PretrainConfig:
     changes = changes_on_resume(saved, given, CHANGEABLE)
     if "max_steps" in changes or "max_minutes" in changes:
         changes = {"max_steps": None, "max_minutes": None} | changes
-    return replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
+    return replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None})).resolved()
 
 
 def _whole_checkpoint(directory: RunDirectory, console: Console) -> Path:

@@ -17,9 +17,12 @@ from bert_core.pretrained import PretrainedError
 from data.errors import DataError
 from experiment.errors import UsageError
 from experiment.history import read_curves
+from experiment.options import parse
 from experiment.training import InterruptedRun, NotFiniteError
+from pretrain.config import PretrainConfig
 from pretrain.module import PreTrainingModule
 from pretrain.pipeline import pretrain
+from pretrain.start import open_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,10 +132,15 @@ def _only_resume(config, **changes):
 def test_resume_refuses_another_text_and_a_finished_run(configure, at_step):
     restore = at_step(3, lambda module: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(InterruptedRun):
-        pretrain(configure(name="stopped"))
+        pretrain(configure(name="stopped", seed=3))
     restore()
-    with pytest.raises(UsageError, match="seed is 0; leave out --seed"):
-        pretrain(_only_resume(configure(), seed=3))
+    with pytest.raises(UsageError, match="seed is 3; leave out --seed"):
+        pretrain(_only_resume(configure(), seed=4))
+    flags = ["--resume", "auto", "--output_dir", str(configure().output_dir)]
+    with pytest.raises(UsageError, match="seed is 3; leave out --seed"):  # 0 is the default
+        open_run(parse(PretrainConfig, [*flags, "--seed", "0"], description=""))
+    unlimited = open_run(parse(PretrainConfig, [*flags, "--seed", "3", "--max_steps", "none"], description="")).config
+    assert (unlimited.max_steps, unlimited.max_minutes) == (None, 20)
     directory = pretrain(_only_resume(configure(), max_steps=6))
     assert json.loads((directory / "metrics.json").read_text())["steps"] == 6
     with pytest.raises(UsageError, match="no unfinished run"):
