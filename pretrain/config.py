@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bert_core.config import SIZES, BertConfig
+from experiment.errors import UsageError
 from experiment.options import Options, option
 
 
@@ -181,10 +182,18 @@ class PretrainConfig(Options):
                 raise ValueError(f"--{name} must be above 0, not {value}")
 
     def resolved(self) -> "PretrainConfig":
-        """With every field that the preset, the given network or the kind of corpus decides; checked once more as a whole."""
+        """With every field that the preset, the given network or the kind of corpus decides; checked once more as a whole.
+
+        Raises:
+            UsageError: something does not fit together.
+        """
         preset, recipe = self.preset, RECIPES[self.preset] | ({} if self.corpus else SAMPLE_RECIPE)
         if self.init_from:
             preset, recipe = _recipe_of(self.init_from)
+            if "preset" in self.given and self.preset != preset:
+                raise UsageError(
+                    f"--init_from {self.init_from} brings its own size, which is nearest to {preset}; leave out --preset {self.preset}"
+                )
         filled = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         if self.tokenizer:
             filled.pop("vocab_size", None)
@@ -192,7 +201,10 @@ class PretrainConfig(Options):
             filled["max_minutes"] = 20.0 if self.corpus else 1.0
         if self.cache_dir is None:
             filled["cache_dir"] = self.output_dir / "cache"
-        return replace(self, preset=preset, **filled)
+        try:
+            return replace(self, preset=preset, **filled)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 _LEAST = {
