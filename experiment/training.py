@@ -1,27 +1,29 @@
-"""What every training shares beside Lightning: ending well, by hand or by a number that is none, and quiet libraries."""
+"""What every training shares beside Lightning: ending well, by a signal or by a number that is none, and quiet libraries."""
 
 import logging
 import os
-import signal
 import warnings
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
+
+from experiment import signals
+from experiment.errors import InterruptedRun
 
 
 class NotFiniteError(Exception):
     """The loss or the gradient became infinite or not a number; `str(error)` is one sentence for the user."""
 
 
-class InterruptedRun(Exception):
-    """The run was stopped by hand or by the system. `str(error)` is one sentence for the user: what is kept, and how to
-    go on."""
+class StopOnSignal(pl.Callback):
+    """On SIGINT, SIGTERM or SIGUSR1 finishes the step, saves, and ends the run; a second one of the same ends it at once.
 
-
-class StopByHand(pl.Callback):
-    """On Ctrl-C or SIGTERM finishes the step and ends the run; a second Ctrl-C ends it at once.
+    A process alone acts on a signal by itself. Several have to end at the same step, though the signal may reach only
+    one of them, or each in another step. To agree costs a collective, so that is left to whoever has one to share: at
+    steps that all processes have in common, it brings the largest `requested or 0` of all to all, and where that is
+    not 0 calls `stop` in each.
 
     Args:
         conclude: saves what is to be saved, in every process, and returns the sentence of the `InterruptedRun`.
@@ -29,36 +31,46 @@ class StopByHand(pl.Callback):
 
     def __init__(self, conclude: Callable[[pl.Trainer], str]) -> None:
         self.conclude = conclude
-        self._signal: int | None = None
-        self._old: dict[int, Any] = {}
+        self._training = ExitStack()
+
+    @property
+    def requested(self) -> int | None:
+        """The signal that this process has received; None without any."""
+        return signals.requested()
+
+    def stop(self, trainer: pl.Trainer, number: int) -> NoReturn:
+        """Saves and ends the run, in every process at the same step.
+
+        Raises:
+            InterruptedRun: always.
+        """
+        signals.request(number)
+        raise InterruptedRun(self.conclude(trainer), number)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        # Before Lightning sets handlers of its own, which hold the trainer and all that it trains: it takes them back
-        # before `teardown`, and who put them in place again would keep the network in memory.
-        self._old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Lightning's own handlers end the training without saving it, and speak to the other processes from within the
+        # handler and once more before each step.
+        setattr(trainer._signal_connector, "register_signal_handlers", lambda: None)  # noqa: B010
+        setattr(trainer.fit_loop.epoch_loop, "_broadcast_sigterm_tensor", lambda: None)  # noqa: B010
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for number in self._old:
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
-        signal.signal(number, self._old[number] or signal.SIG_DFL)
+        self._training.enter_context(signals.noted())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not stepped(trainer, batch_idx):
-            return
-        asked = self._signal is not None
-        if trainer.world_size > 1:
-            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
-            raise InterruptedRun(self.conclude(trainer))
+        if trainer.world_size == 1 and self.requested and stepped(trainer, batch_idx):
+            self.stop(trainer, self.requested)
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.world_size == 1 and self.requested:  # it came after the last step
+            self.stop(trainer, self.requested)
+        self._training.close()
+        if self.requested:  # too late to be agreed on
+            raise signals.SignalInterrupt(self.requested)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._training.close()
 
 
 def stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
