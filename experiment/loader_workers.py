@@ -5,8 +5,26 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
+_LEFT_TO_MAIN = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)}
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Holds signals back while workers start within the `with`: a new one is not ready for them before `quiet_worker` has
+    run. This process gets them afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _LEFT_TO_MAIN)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def quiet_worker(worker: int) -> None:
@@ -21,9 +39,8 @@ def quiet_worker(worker: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
     parent = os.getppid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for number in _LEFT_TO_MAIN - {signal.SIGTERM}:
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         # Blocked in all threads, since later ones inherit it, SIGTERM waits until one asks for it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -47,5 +47,5 @@ def run_main(main: Callable[[], object], *sentences: type[Exception], interrupte
 def _stopped(error: BaseException, interrupted: str) -> int:
     sentence = str(error) if isinstance(error, InterruptedRun) else interrupted
     if prints_errors(sentence):
-        print(f"\n{sentence}", file=sys.stderr)
+        print(f"\n{' '.join(sentence.split())}", file=sys.stderr)
     return exit_status(number_of(error))

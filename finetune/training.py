@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from bert_core.model import Bert
 from experiment.console import Console, quantity
 from experiment.history import MetricHistory
+from experiment.launchers import trainer_processes
 from experiment.machine import Machine
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.run_directory import RunDirectory
 from experiment.tracking import Tracking
-from experiment.training import NotFiniteError, StopByHand, log, stepped
+from experiment.training import NotFiniteError, StopOnSignal, log, stepped
 from finetune.batches import FineTuningData
 from finetune.config import FineTuneConfig
 from finetune.module import FineTuningModule, parameter_groups
@@ -81,7 +82,7 @@ def train(
     history = MetricHistory(directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        devices=config.devices or ("auto" if machine.device.type == "cuda" else 1),
+        **trainer_processes(config.devices, 1, machine.device.type),
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=config.epochs,
@@ -91,7 +92,7 @@ def train(
             watch,
             evaluation,
             TrainingProgress(console, lambda trainer: _status(trainer, watch, evaluation)),
-            StopByHand(lambda trainer: _stopped(trainer, evaluation, directory)),
+            StopOnSignal(lambda trainer: _stopped(trainer, evaluation, directory)),
         ],
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -24,11 +24,14 @@ from experiment.distributed import from_main, process_rank
 from experiment.environment import describe_environment
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
+from experiment.launchers import trainer_processes
 from experiment.machine import Machine, choose_machine
 from experiment.options import as_dict
+from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
+from experiment.run_directory import checkpoint_step
 from experiment.tracking import Tracking, open_tracking, told
-from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
+from experiment.training import InterruptedRun, NotFiniteError, StopOnSignal, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
 from pretrain.config import PretrainConfig
@@ -55,17 +58,20 @@ def pretrain(config: PretrainConfig) -> Path:
         NotFiniteError, InterruptedRun: the training ended early; the last good checkpoint is kept.
     """
     quiet_libraries()
-    run = open_run(config)
-    try:
-        material = _prepare(run)
-    except BaseException:
-        if run.checkpoint is None and process_rank() == 0:
-            shutil.rmtree(run.directory.path)  # nothing is in it but the configuration
-        raise
-    _carry_out(run, material)
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
-        torch.distributed.destroy_process_group()
+    with open_run(config) as run:
+        if run.how == "finished":
+            return run.directory.path
+        with PeerMonitor() as peers:
+            try:
+                material = _prepare(run)
+            except BaseException:
+                if run.how == "new" and process_rank() == 0:
+                    shutil.rmtree(run.directory.path)  # nothing is in it but the configuration
+                raise
+            _carry_out(run, material, peers)
+            if torch.distributed.is_initialized():
+                torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
+                torch.distributed.destroy_process_group()
     return run.directory.path
 
 
@@ -101,7 +107,7 @@ def _prepare(run: Run) -> Material:
     )
 
 
-def _carry_out(run: Run, material: Material) -> None:
+def _carry_out(run: Run, material: Material, peers: PeerMonitor) -> None:
     """Shows, trains, and writes the results, all of it under the eyes of the tracking store."""
     config, directory, text = run.config, run.directory, material.text
     environment = describe_environment()
@@ -120,7 +126,7 @@ def _carry_out(run: Run, material: Material) -> None:
             directory.write_json("data_report.json", text.report())
             text.wordpiece.save(directory.tokenizer)
             show_start(run, text, material.builder, material.network, material.machine)
-        metrics = _train(run, material, tracking)
+        metrics = _train(run, material, tracking, peers)
         if process_rank() == 0:
             write_results(run, text, material.builder, material.unigram, metrics, environment, tracking)
             directory.mark_finished()
@@ -182,7 +188,7 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     return network
 
 
-def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str, Any]:
+def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerMonitor) -> dict[str, Any]:
     """Trains, saves `model/`, and returns the figures of `metrics.json`.
 
     Raises:
@@ -229,8 +235,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        devices=config.devices or ("auto" if machine.device.type == "cuda" else 1),
-        num_nodes=config.num_nodes,
+        **trainer_processes(config.devices, config.num_nodes, machine.device.type),
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,
@@ -238,11 +243,12 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         accumulate_grad_batches=config.accumulate,
         logger=[history, tracking] if tracking else [history],
         callbacks=[
+            peers,
             budget,
             watch,
             evaluation,
             TrainingProgress(run.console, lambda trainer: _status(trainer, budget, watch, evaluation)),
-            StopByHand(lambda trainer: _save_and_tell(trainer, run.directory.checkpoints)),
+            StopOnSignal(lambda trainer: _save_and_tell(trainer, run.directory.checkpoints)),
             Checkpoints(run.directory.checkpoints, config.checkpoint_minutes),
         ],
         enable_progress_bar=False,
@@ -251,7 +257,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         default_root_dir=run.directory.path,
     )
     if run.checkpoint:
-        history.cut_from(_step_of(run.checkpoint) + 1)
+        history.cut_from(checkpoint_step(run.checkpoint) + 1)
     trainer.fit(module, stream, ckpt_path=run.checkpoint)
     metrics = evaluation.evaluate(trainer, module)
     if trainer.is_global_zero:
@@ -289,7 +295,3 @@ def _status(trainer: pl.Trainer, budget: Budget, watch: Watch, evaluation: HeldO
         fields.append(("MFU", f"{watch.latest['mfu']:.0%}"))
         fields.append(("data wait", f"{watch.latest['data_wait']:.1%}"))
     return ProgressStatus(budget.progress(trainer.global_step), fields)
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.stem.partition("=")[2])

@@ -5,7 +5,6 @@ R takes windows r, R + r, 2 R + r, …; all have the same number of batches, so 
 Phases follow one another at a window's end: sequences that are short at first and long later, as Google trained BERT.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from experiment.loader_workers import quiet_worker, signals_held
 from pretrain.batches import Place, PreTrainingBatch
 
 
@@ -84,9 +84,10 @@ class BatchStream:
             num_workers=self.workers,
             prefetch_factor=2 if self.workers else None,
             pin_memory=self.pin_memory,
-            worker_init_fn=_quiet_worker,
+            worker_init_fn=quiet_worker,
         )
-        return iter(loader)
+        with signals_held():
+            return iter(loader)
 
 
 class StreamModule(pl.LightningDataModule):
@@ -135,9 +136,3 @@ class StreamModule(pl.LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.place = Place(*state_dict["place"])
-
-
-def _quiet_worker(worker: int) -> None:
-    """One core a worker: threads of their own would take the cores that training and the other workers use."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    torch.set_num_threads(1)

@@ -27,6 +27,7 @@ from experiment.distributed import process_rank
 from experiment.errors import UsageError
 from experiment.options import write_yaml
 from experiment.run_directory import PLAN, RunDirectory
+from experiment.signals import number_of
 from experiment.tracking import Tracking
 from experiment.training import InterruptedRun, NotFiniteError
 from finetune.grid.plan import Child
@@ -105,10 +106,10 @@ def run_grid(
             if main:
                 write()
     except (KeyboardInterrupt, InterruptedRun) as error:
-        raise InterruptedRun(how_to_go_on()) from error
+        raise InterruptedRun(how_to_go_on(), number_of(error)) from error
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's way of passing Ctrl-C on
-            raise InterruptedRun(how_to_go_on()) from error
+            raise InterruptedRun(how_to_go_on(), number_of(error)) from error
         raise
     except Exception:
         console.note(how_to_go_on())
