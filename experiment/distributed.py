@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -185,15 +186,20 @@ def prints_errors(sentence: str) -> bool:
     with suppress(RuntimeError):  # the main process has gone, and its store with it
         if own.rank == 0:
             store().set("sentence", sentence)
-            _ended_alike(own)
-            return True
-        store().wait(["sentence"], timedelta(seconds=_PATIENCE))
-        said = store().get("sentence").decode()
-        store().set(f"heard/{own.rank}", "")
-        return bool(said != sentence)
+            # It serves the store, and others may not be there any more.
+            _present([f"heard/{rank}" for rank in range(1, own.world_size)])
+        elif _present(["sentence"]):
+            said = store().get("sentence").decode()
+            store().set(f"heard/{own.rank}", "")
+            return bool(said != sentence)
     return True
 
 
-def _ended_alike(own: Processes) -> None:
-    """Serves the store until the others have read the main process's sentence; they may not be there any more."""
-    store().wait([f"heard/{rank}" for rank in range(1, own.world_size)], timedelta(seconds=_PATIENCE))
+def _present(keys: list[str]) -> bool:
+    """Waits for keys of the store, not for long. (Its own `wait` writes to stderr when it has waited in vain.)"""
+    start = time.monotonic()
+    while time.monotonic() - start < _PATIENCE:
+        if store().check(keys):
+            return True
+        time.sleep(0.05)
+    return False

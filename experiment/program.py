@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from experiment.distributed import prints_errors
+from experiment.distributed import prints_errors, process_rank
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.signals import exit_status, handled, number_of
 
@@ -20,7 +20,7 @@ def run_main(main: Callable[[], object], *sentences: type[Exception], interrupte
       as Ctrl-C too.)
     - 1 for a `LostProcessError`: another process of the run has ended.
 
-    Of several processes that end by the same sentence only the main one prints it. Anything else is a fault of the
+    Of several processes that end alike only the main one prints the sentence. Anything else is a fault of the
     program and keeps its traceback.
     """
     shown: tuple[type[Exception], ...] = (UsageError, *sentences)
@@ -46,6 +46,6 @@ def run_main(main: Callable[[], object], *sentences: type[Exception], interrupte
 
 def _stopped(error: BaseException, interrupted: str) -> int:
     sentence = str(error) if isinstance(error, InterruptedRun) else interrupted
-    if prints_errors(sentence):
+    if process_rank() == 0:
         print(f"\n{' '.join(sentence.split())}", file=sys.stderr)
     return exit_status(number_of(error))

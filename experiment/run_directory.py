@@ -32,12 +32,14 @@ from pathlib import Path
 from typing import Any
 
 from experiment.errors import UsageError
-from experiment.run_lock import HOLDER, LOCK, RunLock
+from experiment.run_lock import HOLDER, RunLock
 
 LATEST = "latest"
 FINISHED = "finished"
 PLAN = "grid.json"
 """Of a run that consists of runs: which ones."""
+LAUNCH = "launch.json"
+"""Of a run that torchrun has started: by which torchrun."""
 
 
 @contextmanager
@@ -92,7 +94,9 @@ class RunDirectory:
             path = folder / run_name(name)
             path.mkdir(exist_ok=True)
             lock = RunLock(path)
-            if any(entry.name not in (LOCK, HOLDER) for entry in path.iterdir()):
+            # A program that was killed at its start leaves these.
+            beginnings = (HOLDER, LAUNCH)
+            if any(not entry.name.startswith(".") and entry.name not in beginnings for entry in path.iterdir()):
                 lock.release()
                 raise UsageError(
                     f"{path} already holds a run; choose another name, or go on with --resume auto --name {name}."
