@@ -2,7 +2,7 @@
 
 import sys
 
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
 from experiment.program import run_main
 from pretrain.config import PretrainConfig
@@ -14,8 +14,12 @@ EXAMPLES = """examples:
   python run.py
   python run.py --corpus petitions/ namuwiki.txt news.txt.xz --preset mini --max_minutes 20
   python run.py --resume auto
+  python run.py --corpus text/ --preset base --max_steps 100000 --resume auto --name text_base
   torchrun --nproc_per_node 8 run.py --corpus text/ --preset base --max_steps 100000
 """
+
+INTERRUPTED = """stopped; what was indexed and tokenized is kept in the cache, and the last checkpoint of a run that had one in its
+folder; go on with: python run.py --resume auto"""
 
 
 def main() -> None:
@@ -25,9 +29,11 @@ def main() -> None:
 
     try:
         pretrain(config)
+    except (InterruptedRun, LostProcessError):
+        raise
     except SENTENCES as error:
         raise UsageError(str(error)) from None
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(run_main(main, interrupted=INTERRUPTED))

@@ -2,7 +2,7 @@
 
 import sys
 
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
 from experiment.program import run_main
 from finetune.tasks import config_class
@@ -19,6 +19,10 @@ EXAMPLES = """examples:
   python run_finetune.py --task ner --predict text.txt --checkpoint runs/finetune/ner/latest
 """
 
+INTERRUPTED = (
+    "stopped; the run's folder keeps the best model so far, if one was evaluated, and the runs of a series that ended."
+)
+
 
 def main() -> None:
     config = parse(config_class(sys.argv[1:]), sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
@@ -27,9 +31,11 @@ def main() -> None:
 
     try:
         fine_tune(config)
+    except (InterruptedRun, LostProcessError):
+        raise
     except SENTENCES as error:
         raise UsageError(str(error)) from None
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(run_main(main, interrupted=INTERRUPTED))

@@ -1,4 +1,5 @@
-"""What happens around the steps of any training: its clock, its checkpoints, and dropout that a resumed run draws again.
+"""What happens around the steps of any training: its clock, its checkpoints, its end by a signal, and dropout that a
+resumed run draws again.
 
 Processes of one run agree at every so many steps only (`RunClock`), since each agreement waits for the device: between two of
 them everything that all must decide alike (learning rate, end, checkpoint) follows from what was agreed and the step.
@@ -7,13 +8,16 @@ them everything that all must decide alike (learning rate, end, checkpoint) foll
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from experiment import signals
+from experiment.errors import InterruptedRun
 from experiment.training import stepped
 
 _SECONDS_BETWEEN_AGREEMENTS = 2.0
@@ -29,15 +33,14 @@ class RunClock(pl.Callback):
 
     Args:
         at_most: steps between two agreements.
-        requested: the signal that asks this process to end the run, or 0.
     """
 
-    def __init__(self, at_most: int, requested: Callable[[], int] = lambda: 0) -> None:
-        self.at_most, self._own_request = at_most, requested
+    def __init__(self, at_most: int) -> None:
+        self.at_most = at_most
         self.synchronised = False
         """Whether all processes agreed after the step that has just ended: the moment for what they do together."""
         self.requested = 0
-        """The signal that asks one of the processes to end the run, or 0."""
+        """The signal that has asked one of the processes to end the run, or 0."""
         self._before = 0.0  # seconds of this run's earlier processes
         self._started: float | None = None
         self._alone = True
@@ -76,13 +79,13 @@ class RunClock(pl.Callback):
                 torch.accelerator.synchronize(pl_module.device)
             self._started = time.perf_counter()
         if self._alone:
-            self.synchronised, self.requested = True, self._own_request()
+            self.synchronised, self.requested = True, (signals.requested() or 0)
         elif self._step >= self._next:
             self._agree(trainer)
 
     def _agree(self, trainer: pl.Trainer) -> None:
         own = self._own() if trainer.is_global_zero else 0.0
-        values = torch.tensor([own, float(self._own_request())], device=trainer.strategy.root_device)
+        values = torch.tensor([own, float(signals.requested() or 0)], device=trainer.strategy.root_device)
         torch.distributed.all_reduce(values, torch.distributed.ReduceOp.MAX)
         seconds, requested = values.tolist()
         pause = 1.0
@@ -142,6 +145,50 @@ class Checkpoints(pl.Callback):
             os.replace(unfinished, path)
             for old in sorted(self.directory.glob("*.ckpt"), key=lambda each: each.stat().st_mtime_ns)[:-2]:
                 old.unlink()
+
+
+class StopOnSignal(pl.Callback):
+    """On SIGINT, SIGTERM or SIGUSR1 finishes the step, saves, and ends the run, in all processes at the same step; the same
+    signal once more ends it at once.
+
+    Args:
+        clock: says when the processes agree, and on which signal.
+        conclude: saves what is to be saved, in every process, and returns the sentence of the `InterruptedRun`.
+    """
+
+    def __init__(self, clock: RunClock, conclude: Callable[[pl.Trainer], str]) -> None:
+        self.clock, self.conclude = clock, conclude
+        self._training = ExitStack()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        # Lightning's own handlers end the training without saving it, and speak to the other processes from within the
+        # handler and once more before each step.
+        setattr(trainer._signal_connector, "register_signal_handlers", lambda: None)  # noqa: B010
+        setattr(trainer.fit_loop.epoch_loop, "_broadcast_sigterm_tensor", lambda: None)  # noqa: B010
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._training.enter_context(signals.noted())
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.clock.synchronised and self.clock.requested:
+            self._stop(trainer, self.clock.requested)
+
+    def _stop(self, trainer: pl.Trainer, number: int) -> NoReturn:
+        signals.request(number)
+        raise InterruptedRun(self.conclude(trainer), number)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        requested = signals.requested()
+        if requested and trainer.world_size == 1:  # it came after the last step
+            self._stop(trainer, requested)
+        self._training.close()
+        if requested:  # too late to be agreed on
+            raise signals.SignalInterrupt(requested)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._training.close()
 
 
 class DropoutSeeds(pl.Callback):

@@ -1,14 +1,29 @@
-"""The processes of a distributed run: which one this is, and how they hear of the main one's decisions.
+"""The processes of a distributed run: which one this is, who started it, and how they hear of the main one's decisions.
+
+Three launchers are known by what they leave in the environment:
+
+    torchrun --nproc_per_node 2 run.py         RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE of each process
+    srun --ntasks 2 python run.py              SLURM_PROCID, SLURM_LOCALID, SLURM_STEP_NUM_TASKS, …
+    python run.py --devices 2                  Lightning starts the others when the training begins: LOCAL_RANK, WORLD_SIZE
+
+Whoever sets torchrun's variables by other means (Kubernetes' PyTorchJob does) is a torchrun, too. Slurm sets its own even
+for a program that a batch script runs without srun. That is one process, however many tasks the job has been allotted;
+only a step of srun's says how many tasks it consists of.
 
 torch is imported only by the functions that need it.
 """
 
 import functools
 import itertools
+import json
 import os
+import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from experiment.errors import UsageError
 
@@ -17,59 +32,180 @@ if TYPE_CHECKING:
 
 _BROADCAST = "SAEBERT_FROM_MAIN"
 _broadcasts = itertools.count()
+_PATIENCE = 3.0
+"""Seconds that the processes wait for one another's last sentence."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those of the run."""
+
+    rank: int = 0
+    local_rank: int = 0
+    """Its number on this machine."""
+    world_size: int = 1
+    local_world_size: int = 1
+    """Processes on this machine, and on each of the others."""
+    nodes: int = 1
+    """Machines."""
+    launcher: Literal["none", "torchrun", "srun", "lightning"] = "none"
+    attempt: int = 0
+    """How often torchrun has started the run again because a process had died."""
+
+    @property
+    def are_started(self) -> bool:
+        """Whether a launcher has started them all, so that Lightning is not to start any."""
+        return self.launcher in ("torchrun", "srun")
+
+
+def processes() -> Processes:
+    """This process among those of the run, by the environment as it is now: Lightning changes it in the main process when
+    it starts the others.
+
+    Raises:
+        UsageError: srun has started more tasks on one machine than on another.
+    """
+    environment = os.environ
+    if "RANK" in environment and "WORLD_SIZE" in environment:
+        size, local_size = int(environment["WORLD_SIZE"]), int(environment.get("LOCAL_WORLD_SIZE", "1"))
+        return Processes(
+            rank=int(environment["RANK"]),
+            local_rank=int(environment.get("LOCAL_RANK", "0")),
+            world_size=size,
+            local_world_size=local_size,
+            nodes=max(1, size // local_size),
+            launcher="torchrun",
+            attempt=int(environment.get("TORCHELASTIC_RESTART_COUNT", "0")),
+        )
+    if "LOCAL_RANK" in environment and "WORLD_SIZE" in environment:
+        local_rank, size = int(environment["LOCAL_RANK"]), int(environment["WORLD_SIZE"])
+        return Processes(local_rank, local_rank, size, size, 1, "lightning")
+    size = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
+    if size > 1:  # a task alone is free to have Lightning start others
+        nodes = int(environment.get("SLURM_STEP_NUM_NODES", environment.get("SLURM_NNODES", "1")))
+        tasks = environment.get("SLURM_STEP_TASKS_PER_NODE", environment.get("SLURM_TASKS_PER_NODE", ""))
+        if "," in tasks or size % nodes:
+            raise UsageError(
+                f"srun has started {size} tasks unevenly on {nodes} machines ({tasks}); ask for the same number on each "
+                "with --ntasks-per-node."
+            )
+        local_rank = int(environment["SLURM_LOCALID"])
+        return Processes(int(environment["SLURM_PROCID"]), local_rank, size, size // nodes, nodes, "srun")
+    return Processes()
 
 
 def process_rank() -> int:
-    """This process's number in a distributed run, 0 in any other, by the variables that Lightning goes by."""
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
-        if name in os.environ:
-            return int(os.environ[name])
-    return 0
+    """This process's number in a distributed run, 0 in any other."""
+    return processes().rank
+
+
+def main_address() -> tuple[str, int]:
+    """Host and port at which the processes find one another, as the launcher says it or, for srun, as Slurm's variables
+    tell all of them alike. MASTER_ADDR and MASTER_PORT hold them from then on."""
+    environment = os.environ
+    if processes().launcher == "srun":
+        if processes().nodes == 1:
+            host = "127.0.0.1"
+        else:
+            hosts = environment.get("SLURM_STEP_NODELIST", environment.get("SLURM_NODELIST", ""))
+            host = first_host(hosts)
+        # Steps of one job may share a machine, and so may jobs.
+        step = environment.get("SLURM_STEP_ID", environment.get("SLURM_STEPID", "0"))
+        port = 15000 + (int(environment.get("SLURM_JOB_ID", "0")) * 7 + int(step)) % 10000
+        environment.setdefault("MASTER_ADDR", host)
+        environment.setdefault("MASTER_PORT", str(port))
+    return environment.get("MASTER_ADDR", "127.0.0.1"), int(environment.get("MASTER_PORT", "0"))
+
+
+def first_host(hosts: str) -> str:
+    """The first of Slurm's list of hosts: gpu[07-09,12],login gives gpu07."""
+    found = re.match(r"([^,\[\s]+)(?:\[(\w+)[^\]]*\]([^,\s]*))?", hosts)
+    return "".join(part or "" for part in found.groups()) if found else "127.0.0.1"
 
 
 def from_main(make: Callable[[], str]) -> str:
     """The text that the main process makes, in every process of the run: the path of the new run directory, say.
 
     `make` is called in the main process alone. The others learn its result from the environment when Lightning started
-    them (they are the main one's children, started by `Trainer.fit`), and through torchrun's store when torchrun did.
+    them (they are the main one's children, started by `Trainer.fit`), and through the launcher's store when it did.
     Every process has to call it, and equally often.
 
-    Raises UsageError in a process that was started in another way.
+    Raises:
+        UsageError: `make` raised it, in every process. Or a process cannot reach the main one.
     """
-    number = next(_broadcasts)
-    rank = process_rank()
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
-    value = None
-    if rank == 0:
-        value = make()
-        os.environ[f"{_BROADCAST}_{number}"] = value
-        if world_size == 1:
-            return value
-    elif f"{_BROADCAST}_{number}" in os.environ:
-        return os.environ[f"{_BROADCAST}_{number}"]
-    if world_size == 1 or "MASTER_ADDR" not in os.environ:
-        raise UsageError(f"process {rank} cannot reach the main process; start a distributed run with torchrun.")
+    number, own = next(_broadcasts), processes()
+    name = f"{_BROADCAST}_{number}"
+    if own.rank == 0:
+        try:
+            answer = {"text": make()}
+        except UsageError as error:
+            answer = {"error": str(error)}
+        os.environ[name] = json.dumps(answer)
+        if own.world_size > 1:
+            store().set(f"from_main/{number}", os.environ[name])
+    else:
+        answer = json.loads(os.environ[name] if own.launcher == "lightning" and name in os.environ else _wait(number))
+    if "error" in answer:
+        raise UsageError(answer["error"])
+    return answer["text"]
 
-    store, key = _rendezvous_store(), f"saebert/from_main/{number}"
-    if value is not None:
-        store.set(key, value)
-    return store.get(key).decode()
+
+def _wait(number: int) -> str:
+    key = f"from_main/{number}"
+    try:
+        return str(store().get(key).decode())
+    except RuntimeError as error:
+        own = processes()
+        raise UsageError(
+            f"process {own.rank} of {own.world_size} cannot reach the main process at {':'.join(map(str, main_address()))} "
+            f"({' '.join(str(error).split())[:120]})."
+        ) from error
 
 
 @functools.cache
-def _rendezvous_store() -> Any:
-    """The key-value store of the launcher. Kept open, since without torchrun the main process itself serves it."""
+def store() -> Any:
+    """The key-value store that the processes share, before and beside torch's process group. Kept open, since without
+    torchrun the main process itself serves it. Each of torchrun's attempts has keys of its own, since its store outlives
+    them."""
+    from torch.distributed import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    store, _, _ = next(rendezvous("env://"))
-    store.set_timeout(timedelta(days=1))  # the main process may index a large corpus before it answers
-    return store
+    own = processes()
+    main_address()
+    shared, _, _ = next(rendezvous(f"env://?rank={own.rank}&world_size={own.world_size}"))
+    shared.set_timeout(timedelta(days=1))  # the main process may index a large corpus before it answers
+    return PrefixStore(f"saebert/{own.attempt}", shared)
 
 
-def trainer_devices(devices: int | None, num_nodes: int, kind: str) -> tuple[int, int]:
-    import torch
+def prints_errors(sentence: str) -> bool:
+    """Whether this process is the one that shows a sentence that it ends by.
 
-    return devices or (torch.cuda.device_count() if kind == "cuda" else 1), num_nodes
+    The main one shows its own. Another process does so only where the main one has not ended by the same sentence; as
+    long as the processes have not spoken to one another, all they know is the command line, which is the same for all.
+    """
+    own = processes()
+    if own.world_size == 1 or not store.cache_info().currsize:
+        return own.rank == 0
+    with suppress(RuntimeError):  # the main process has gone, and its store with it
+        if own.rank == 0:
+            store().set("sentence", sentence)
+            # It serves the store, and others may not be there any more.
+            _present([f"heard/{rank}" for rank in range(1, own.world_size)])
+        elif _present(["sentence"]):
+            said = store().get("sentence").decode()
+            store().set(f"heard/{own.rank}", "")
+            return bool(said != sentence)
+    return True
+
+
+def _present(keys: list[str]) -> bool:
+    """Waits for keys of the store, not for long. (Its own `wait` writes to stderr when it has waited in vain.)"""
+    start = time.monotonic()
+    while time.monotonic() - start < _PATIENCE:
+        if store().check(keys):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def global_sums(values: "Tensor") -> "Tensor":

@@ -3,30 +3,49 @@
 import sys
 from collections.abc import Callable
 
-from experiment.errors import UsageError
+from experiment.distributed import prints_errors, process_rank
+from experiment.errors import InterruptedRun, LostProcessError, UsageError
+from experiment.signals import exit_status, handled, number_of
+
+STOPPED = "stopped; what was saved is kept."
 
 
-def run_main(
-    main: Callable[[], object], *sentences: type[Exception], interrupted: str = "stopped by the keyboard."
-) -> int:
+def run_main(main: Callable[[], object], *sentences: type[Exception], interrupted: str = STOPPED) -> int:
     """Run a program's main function and give its exit code.
 
-    0 when it returns. A `UsageError`, or one of the other exception classes given, is printed to stderr as one line
-    "error: …" and gives 2; Ctrl-C prints `interrupted` and gives 130. Lightning turns Ctrl-C within `Trainer.fit`
-    into `SystemExit(1)`; that counts as Ctrl-C too. Anything else is a fault of the program and keeps its traceback.
+    - 0 when it returns.
+    - 2 for a `UsageError`, or one of the other exception classes given: printed to stderr as one line "error: …".
+    - 130 for Ctrl-C, 143 for SIGTERM and SIGUSR1. Where the program ends by an `InterruptedRun`, its sentence is
+      printed, otherwise `interrupted`. (Lightning turns Ctrl-C within `Trainer.fit` into `SystemExit(1)`; that counts
+      as Ctrl-C too.)
+    - 1 for a `LostProcessError`: another process of the run has ended.
+
+    Of several processes that end alike only the main one prints the sentence. Anything else is a fault of the
+    program and keeps its traceback.
     """
     shown: tuple[type[Exception], ...] = (UsageError, *sentences)
     try:
-        main()
+        with handled():
+            main()
+    except (KeyboardInterrupt, InterruptedRun) as error:
+        return _stopped(error, interrupted)
+    except LostProcessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except shown as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sentence = " ".join(str(error).split())
+        if prints_errors(sentence):
+            print(f"error: {sentence}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\n{interrupted}", file=sys.stderr)
-        return 130
     except SystemExit as error:
         if not isinstance(error.__context__, KeyboardInterrupt):
             raise
-        print(f"\n{interrupted}", file=sys.stderr)
-        return 130
+        return _stopped(error, interrupted)
     return 0
+
+
+def _stopped(error: BaseException, interrupted: str) -> int:
+    sentence = str(error) if isinstance(error, InterruptedRun) else interrupted
+    if process_rank() == 0:
+        print(f"\n{' '.join(sentence.split())}", file=sys.stderr)
+    return exit_status(number_of(error))

@@ -7,8 +7,9 @@
           tokenizer/  checkpoints/  model/  plots/
         latest -> 2026-03-01_09-30-00
 
-A run without the file `finished` is one that can be gone on with (`--resume auto`), as soon as it has a checkpoint, or
-a plan (`grid.json`) of the runs that it consists of. Those lie in its folder `runs` and are run directories, too.
+A run without the file `finished` is one that can be gone on with (see `resume`): from its newest checkpoint or, when it
+has a plan (`grid.json`) of the runs that it consists of, with the next of these. They lie in its folder `runs` and are run
+directories, too.
 
 Every file is written whole or not at all: into a temporary file of the same folder, which then replaces the target in
 one step. A reader, or a run killed in the middle, never sees half a file.
@@ -20,8 +21,10 @@ With several processes only the main one may call `create`, `mark_finished` and 
 import json
 import math
 import os
+import re
 import secrets
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,11 +32,14 @@ from pathlib import Path
 from typing import Any
 
 from experiment.errors import UsageError
+from experiment.run_lock import HOLDER, RunLock
 
 LATEST = "latest"
 FINISHED = "finished"
 PLAN = "grid.json"
 """Of a run that consists of runs: which ones."""
+LAUNCH = "launch.json"
+"""Of a run that torchrun has started: by which torchrun."""
 
 
 @contextmanager
@@ -66,6 +72,16 @@ class RunDirectory:
         `name` is the local date and time when it is not given, with -2, -3 … for runs that start within one second.
         Raises UsageError when the name is taken or is none, or when the folder cannot be made.
         """
+        run, lock = cls.create_locked(output_dir, kind, name)
+        lock.release()
+        return run
+
+    @classmethod
+    def create_locked(cls, output_dir: Path, kind: str, name: str | None) -> "tuple[RunDirectory, RunLock]":
+        """The same, with the lock on it: of programs that start together with one name, exactly one gets it.
+
+        Raises UsageError as `create`, and when another process is at work in the folder; the sentence names it.
+        """
         folder = Path(output_dir) / kind
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -73,14 +89,19 @@ class RunDirectory:
             if link.is_dir() and not link.is_symlink():
                 raise UsageError(f"{link} is a real folder where the link to the newest run belongs; rename it.")
             if name is None:
-                return cls(_new_folder(folder, time.strftime("%Y-%m-%d_%H-%M-%S")))
-            if name != Path(name).name or name.startswith(".") or name in ("", LATEST):
-                raise UsageError(f"'{name}' cannot name a run; use a plain word that is not '{LATEST}'.")
-            path = folder / name
+                path = _new_folder(folder, time.strftime("%Y-%m-%d_%H-%M-%S"))
+                return cls(path), RunLock(path)
+            path = folder / run_name(name)
             path.mkdir(exist_ok=True)
-            if any(path.iterdir()):
-                raise UsageError(f"{path} already holds a run; choose another name, or go on with --resume {path}.")
-            return cls(path)
+            lock = RunLock(path)
+            # A program that was killed at its start leaves these.
+            beginnings = (HOLDER, LAUNCH)
+            if any(not entry.name.startswith(".") and entry.name not in beginnings for entry in path.iterdir()):
+                lock.release()
+                raise UsageError(
+                    f"{path} already holds a run; choose another name, or go on with --resume auto --name {name}."
+                )
+            return cls(path), lock
         except OSError as error:
             raise UsageError(f"cannot make a run directory in {folder}: {error.strerror}.") from error
 
@@ -104,24 +125,6 @@ class RunDirectory:
         if target is None or not target.is_dir():
             raise UsageError(f"{folder} has no finished run yet.")
         return cls(target)
-
-    @classmethod
-    def find_resumable(cls, output_dir: Path, kind: str = "pretrain") -> "RunDirectory":
-        """The run that `--resume auto` goes on with: unfinished, with a checkpoint or a plan, the one saved last.
-
-        Raises UsageError when there is none.
-        """
-        folder = Path(output_dir) / kind
-        found = []
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.is_dir() and not path.is_symlink() and not (run := cls(path)).finished:
-                saved = [run.newest_checkpoint() or run.path / PLAN, *run.runs.glob(f"*/{FINISHED}")]
-                times = [file.stat().st_mtime_ns for file in saved if file.exists()]
-                if times:
-                    found.append((max(times), path.name, run))
-        if not found:
-            raise UsageError(f"--resume auto: {folder} has no unfinished run to go on with.")
-        return max(found, key=lambda entry: entry[:2])[2]
 
     @property
     def name(self) -> str:
@@ -162,12 +165,16 @@ class RunDirectory:
         return (self.path / FINISHED).exists()
 
     def newest_checkpoint(self) -> Path | None:
-        """The `.ckpt` file (or folder, when sharded) written last; None without any."""
-        if not self.checkpoints.is_dir():
-            return None
-        found = [path for path in self.checkpoints.glob("*.ckpt") if not path.name.startswith(".")]
-        # Files of one moment are the same checkpoint under two names; take the one named "last".
-        return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name == "last.ckpt"), default=None)
+        """The whole `.ckpt` file of the most steps, whatever its name; None without any.
+
+        A program that is killed while it saves leaves half of one, and names that begin with a dot are unfinished.
+        """
+        found = [path for path in self.checkpoints.glob("[!.]*.ckpt") if is_whole(path)]
+        return max(found, key=lambda path: (checkpoint_step(path), path.stat().st_mtime_ns), default=None)
+
+    def broken_checkpoints(self) -> list[Path]:
+        """The `.ckpt` files that `newest_checkpoint` passes over."""
+        return sorted(path for path in self.checkpoints.glob("[!.]*.ckpt") if not is_whole(path))
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file of the run, whole or not at all; gives its path."""
@@ -212,6 +219,29 @@ class RunDirectory:
             raise UsageError(f"the run is complete in {self.path}, but {link} stays: {error.strerror}.") from error
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def run_name(name: str) -> str:
+    """The name, if it can name a run. Raises UsageError."""
+    if name != Path(name).name or name.startswith(".") or name in ("", LATEST):
+        raise UsageError(f"'{name}' cannot name a run; use a plain word that is not '{LATEST}'.")
+    return name
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written to its end, where the table of its contents is."""
+    return checkpoint.is_file() and zipfile.is_zipfile(checkpoint)
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """The optimizer steps that a whole checkpoint has behind it: by its name (step=5.ckpt, step=5-v1.ckpt,
+    epoch=0-step=5.ckpt), else by what it holds (last.ckpt)."""
+    named = re.search(r"step=(\d+)", checkpoint.stem)
+    if named:
+        return int(named[1])
+    import torch
+
+    return int(torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)["global_step"])
 
 
 def _new_folder(folder: Path, name: str) -> Path:

@@ -39,10 +39,9 @@ from typing import TYPE_CHECKING, Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.mlflow_store import artifact_folder, connect, quiet, reason, shown, sqlite_uri, store_errors
 from experiment.run_directory import RunDirectory
-from experiment.training import InterruptedRun
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -1,64 +1,14 @@
-"""What every training shares beside Lightning: ending well, by hand or by a number that is none, and quiet libraries."""
+"""What every training shares beside Lightning: its schedule, its curves, and quiet libraries."""
 
 import logging
 import os
-import signal
 import warnings
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 import pytorch_lightning as pl
 
 
 class NotFiniteError(Exception):
     """The loss or the gradient became infinite or not a number; `str(error)` is one sentence for the user."""
-
-
-class InterruptedRun(Exception):
-    """The run was stopped by hand or by the system. `str(error)` is one sentence for the user: what is kept, and how to
-    go on."""
-
-
-class StopByHand(pl.Callback):
-    """On Ctrl-C or SIGTERM finishes the step and ends the run; a second Ctrl-C ends it at once.
-
-    Args:
-        conclude: saves what is to be saved, in every process, and returns the sentence of the `InterruptedRun`.
-    """
-
-    def __init__(self, conclude: Callable[[pl.Trainer], str]) -> None:
-        self.conclude = conclude
-        self._signal: int | None = None
-        self._old: dict[int, Any] = {}
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        # Before Lightning sets handlers of its own, which hold the trainer and all that it trains: it takes them back
-        # before `teardown`, and who put them in place again would keep the network in memory.
-        self._old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        for number in self._old:
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
-        signal.signal(number, self._old[number] or signal.SIG_DFL)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if not stepped(trainer, batch_idx):
-            return
-        asked = self._signal is not None
-        if trainer.world_size > 1:
-            asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
-            raise InterruptedRun(self.conclude(trainer))
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
 
 
 def stepped(trainer: pl.Trainer, batch_idx: int) -> bool:

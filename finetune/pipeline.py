@@ -10,15 +10,17 @@ from bert_core.pretrained import PretrainedError
 from data.errors import DataError
 from experiment.console import Console
 from experiment.distributed import from_main, process_rank
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
+from experiment.peers import PeerMonitor
+from experiment.resume import Beginning, begin
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import open_tracking, told
-from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
+from experiment.training import NotFiniteError, quiet_libraries
 from finetune.entity.task import ENTITIES
 from finetune.grid.plan import plan
 from finetune.grid.runs import SWEEP, parent_tag, run_grid
-from finetune.grid.sweep import Sweep, read_sweep
+from finetune.grid.sweep import read_sweep
 from finetune.relation.task import RELATIONS
 from finetune.run import carry_out
 from finetune.screens import show_places
@@ -31,8 +33,13 @@ TASKS = {task.name: task for task in (RELATIONS, ENTITIES)}
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""
 
-CHANGEABLE = frozenset({"accelerator", "devices", "strategy", "precision", "output_dir", "resume", "tracking_uri"})
-"""What a resumed grid may be given anew."""
+CHANGEABLE = frozenset(
+    {
+        "accelerator", "devices", "strategy", "precision", "device_batch_size", "accumulate", "threads", "output_dir", "resume",
+        "checkpoint_minutes", "log_every", "tracking_uri",
+    }
+)  # fmt: skip
+"""What a resumed run may be given anew."""
 
 
 def fine_tune(config: TaskConfig) -> Path:
@@ -47,43 +54,66 @@ def fine_tune(config: TaskConfig) -> Path:
     task = TASKS[config.task]
     if config.predict:
         return task.predict(config, console)
-    if config.sweep or config.seeds or config.folds or config.resume:
-        directory = _grid(task, config, console)
-    else:
-        directory = _new_directory(task, config)
-        try:
-            carry_out(task, config, directory, console)
-        except BaseException:
-            if process_rank() == 0 and not (directory.path / "data_report.json").exists():
-                shutil.rmtree(directory.path)  # it failed before it began
-            raise
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
-        torch.distributed.destroy_process_group()
+    beginning = begin(config.output_dir, task.kind, name=config.name, resume=config.resume)
+    directory = beginning.directory
+    try:
+        for note in beginning.notes:
+            console.note(note)
+        if beginning.how == "finished":
+            if config.resume == "auto":
+                return directory.path
+            raise UsageError(f"{directory.path} is finished; its model is in {directory.model}")
+        with PeerMonitor() as peers:
+            _carry_out(task, config, beginning, console, peers)
+            from_main(lambda: "written")  # the main process's results; no collective, which would wait for minutes only
+            if torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
+    except BaseException:
+        if beginning.how == "new" and process_rank() == 0 and not _has_begun(directory):
+            shutil.rmtree(directory.path)
+        raise
+    finally:
+        beginning.release()
     return directory.path
 
 
-def _new_directory(task: TaskDefinition, config: TaskConfig) -> RunDirectory:
-    return RunDirectory(
-        Path(from_main(lambda: str(RunDirectory.create(config.output_dir, task.kind, config.name).path)))
-    )
+def _has_begun(directory: RunDirectory) -> bool:
+    return (directory.path / "data_report.json").exists() or (directory.path / PLAN).exists()
 
 
-def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDirectory:
-    """A sweep, several seeds, folds, or all of them: new, or gone on with."""
-    directory, sweep = None, None
-    if config.resume:
-        directory, config, sweep = _saved_grid(task, config)
-    elif config.sweep:
-        sweep = read_sweep(config.sweep, type(config))
+def _carry_out(
+    task: TaskDefinition, config: TaskConfig, beginning: Beginning, console: Console, peers: PeerMonitor
+) -> None:
+    """One run, or a grid of them: new, or gone on with."""
+    directory = beginning.directory
+    if beginning.how != "new":
+        saved = parse(type(config), ["--config", str(directory.config)], description="")
+        changes = changes_on_resume(saved, replace(config, name=saved.name), CHANGEABLE)
+        config = replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
+    config = replace(config, resume=None)
+    if config.sweep or config.seeds or config.folds:
+        _grid(task, config, directory, console, peers)
+        return
+    if beginning.how == "anew" and process_rank() == 0:
+        directory.history.unlink(missing_ok=True)
+    carry_out(task, config, directory, console, peers, checkpoint=beginning.checkpoint)
+
+
+def _grid(
+    task: TaskDefinition, config: TaskConfig, directory: RunDirectory, console: Console, peers: PeerMonitor
+) -> None:
+    """A sweep, several seeds, folds, or all of them."""
+    copy = directory.path / SWEEP
+    sweep = None
+    if config.sweep:
+        sweep = read_sweep(str(copy) if copy.is_file() else config.sweep, type(config))
     children = plan(config, sweep, config.seeds, config.folds)
     first = children[0]
     checkpoint = find_checkpoint(first.config)
     rows = task.read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
-    if directory is None:
+    if not (directory.path / PLAN).is_file():
         if "checkpoint" not in first.cell:
             config = replace(config, checkpoint=checkpoint.path)  # `latest` may move on while the grid runs
-        directory = _new_directory(task, config)
         if process_rank() == 0:
             write_yaml(config, directory.config)
     title = Path(config.sweep).stem.replace("_", " ") if config.sweep else "the same settings, repeated"
@@ -118,6 +148,7 @@ def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDire
                 replace(child.config, checkpoint=child.config.checkpoint or checkpoint.path),
                 own,
                 console,
+                peers,
                 fold=child.fold,
                 parent=parent_tag(tracking),
             ),
@@ -141,29 +172,3 @@ def _grid(task: TaskDefinition, config: TaskConfig, console: Console) -> RunDire
             ]
             predict = f"python run_finetune.py --task {task.name} --predict FILE --checkpoint {path}"
             show_places(console, lying, tracking, [("predict with all", predict)])
-    return directory
-
-
-def _saved_grid(task: TaskDefinition, config: TaskConfig) -> tuple[RunDirectory, TaskConfig, Sweep | None]:
-    """The grid to go on with.
-
-    Raises:
-        UsageError: there is none, it is finished, or it was given other options.
-    """
-    assert config.resume is not None
-    directory = (
-        RunDirectory.find_resumable(config.output_dir, task.kind)
-        if config.resume == "auto"
-        else RunDirectory.open(Path(config.resume))
-    )
-    if directory.finished:
-        raise UsageError(f"{directory.path} is finished; its results are in {directory.path / 'results.md'}")
-    if not (directory.path / PLAN).is_file():
-        raise UsageError(
-            f"{directory.path} is a single run, and those are not gone on with; repeat it with --config {directory.config}"
-        )
-    saved = parse(type(config), ["--config", str(directory.config)], description="")
-    changes = changes_on_resume(saved, config, CHANGEABLE)
-    copy = directory.path / SWEEP
-    sweep = read_sweep(str(copy), type(config)) if copy.is_file() else None
-    return directory, replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None})), sweep

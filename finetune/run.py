@@ -5,13 +5,16 @@
 The order is that of the screen: what is read here from top to bottom is what a user sees from top to bottom.
 """
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from experiment.console import Console
-from experiment.distributed import process_rank
+from experiment.distributed import from_main, process_rank
 from experiment.environment import describe_environment
 from experiment.options import as_dict
+from experiment.peers import PeerMonitor
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking, told
 from finetune.start import Run
@@ -24,7 +27,9 @@ def carry_out(
     config: Any,
     directory: RunDirectory,
     console: Console,
+    peers: PeerMonitor,
     *,
+    checkpoint: Path | None = None,
     fold: int | None = None,
     parent: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
@@ -33,8 +38,10 @@ def carry_out(
     Args:
         task: what is to be learnt.
         config: as the user gave it.
-        directory: new and empty.
+        directory: of the run.
         console: the screen.
+        peers: watches over the run's other processes.
+        checkpoint: to go on from; None begins.
         fold: which of `config.folds` parts are the dev rows.
         parent: tags of the grid that this run is a part of; None for a run of its own. A part keeps its screen short and
             leaves it to the grid to mark it as finished.
@@ -62,7 +69,7 @@ def carry_out(
             directory.write_json("data_report.json", run.rows.report() | {"input": task.input_report(run)})
             if parent is None:
                 task.show_start(run)
-        figures = train(task.training(run), run.config, run.machine, directory, console, tracking)
+        figures = train(task.training(run), run.config, run.machine, directory, console, tracking, peers, checkpoint)
         metrics: dict[str, float] = {}
         if process_rank() == 0:
             outcome = task.ask(run, figures)
@@ -73,7 +80,9 @@ def carry_out(
                 for name in ("config.yaml", "data_report.json", "metrics.json", "report.html", *files):
                     tracking.log_artifact(directory.path / name)
                 tracking.log_artifact(directory.plots, "plots")
+            shutil.rmtree(directory.checkpoints, ignore_errors=True)  # three times the model, which is saved
             if parent is None:
                 directory.mark_finished()
                 task.show_results(run, outcome, tracking)
+    from_main(lambda: "evaluated")  # by the main process alone, while the others wait without a collective
     return metrics

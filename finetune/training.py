@@ -10,18 +10,20 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 
 from bert_core.model import Bert
-from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock
+from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import Console, quantity
-from experiment.distributed import from_main, process_rank, trainer_devices
+from experiment.distributed import from_main, process_rank
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
+from experiment.launchers import trainer_devices, trainer_processes
 from experiment.machine import Machine
 from experiment.monitor import TrainingMonitor
+from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.rehearsal import rehearse
 from experiment.run_directory import RunDirectory, checkpoint_step
 from experiment.tracking import Tracking
-from experiment.training import StopByHand, log, stepped
+from experiment.training import log, stepped
 from finetune.batches import FineTuningData
 from finetune.config import FineTuneConfig
 from finetune.module import FineTuningModule, parameter_groups
@@ -54,11 +56,13 @@ def train(
     directory: RunDirectory,
     console: Console,
     tracking: Tracking | None,
+    peers: PeerMonitor,
     checkpoint: Path | None = None,
 ) -> dict[str, float]:
     """Trains `task.network`; the best evaluation's weights are with `task.save` afterwards.
 
     Args:
+        peers: watches over the run's other processes.
         checkpoint: to go on from; None begins.
 
     Returns:
@@ -88,7 +92,6 @@ def train(
     )
     devices, nodes = trainer_devices(config.devices, 1, machine.device.type)
     passes = _forward_passes(task, config, machine, devices * nodes, console)
-    stop = StopByHand(lambda trainer: _stopped(trainer, checkpoints, directory))
     clock = RunClock(config.log_every)
     monitor = TrainingMonitor(
         log_every=config.log_every,
@@ -103,8 +106,7 @@ def train(
     history = MetricHistory(directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        devices=devices,
-        num_nodes=nodes,
+        **trainer_processes(config.devices, 1, machine.device.type),
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,
@@ -112,12 +114,13 @@ def train(
         logger=[history, tracking] if tracking else [history],
         callbacks=[
             DropoutSeeds(config.seed),
+            peers,
             clock,
             monitor,
             evaluation,
             TrainingProgress(console, lambda trainer: _status(trainer, total, monitor, evaluation)),
             checkpoints,
-            stop,
+            StopOnSignal(clock, lambda trainer: _stopped(trainer, checkpoints, directory)),
         ],
         enable_progress_bar=False,
         enable_model_summary=False,

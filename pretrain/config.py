@@ -100,9 +100,9 @@ class PretrainConfig(Options):
     accelerator: str = option("auto", "Device")
     """As in PyTorch Lightning: auto, cpu, gpu, mps."""
     devices: int | None = option(None, "Device")
-    """How many of this machine; all GPUs, or one CPU process, when left out."""
+    """How many of this machine; what torchrun or srun started, all GPUs, or one CPU process, when left out."""
     num_nodes: int = option(1, "Device")
-    """Machines."""
+    """Machines, for torchrun and srun, which know it."""
     strategy: Literal["auto", "ddp"] = option("auto", "Device")
     """As in PyTorch Lightning; several devices are DDP's."""
     device_tokens: int | None = option(None, "Device")
@@ -123,8 +123,8 @@ class PretrainConfig(Options):
     name: str | None = option(None, "Run")
     """Of the run directory and the MLflow run; date and time when left out."""
     resume: str | None = option(None, "Run", "auto|DIR")
-    """Go on with an unfinished run: the newest (auto) or this one. Its configuration holds; budget, devices and tracking
-    may be changed."""
+    """Go on with an unfinished run: the newest (auto), or this one. auto begins a run where there is none to go on with,
+    and with --name it goes on with that one. The run's configuration holds; budget, devices and tracking may be changed."""
     evaluations: int = option(10, "Run")
     """How often held-out text is evaluated, evenly over the run."""
     checkpoint_minutes: float = option(10.0, "Run", "M")

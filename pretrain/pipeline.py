@@ -20,19 +20,22 @@ from bert_core.config import SIZES, BertConfig
 from bert_core.model import Bert, BertForPreTraining
 from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrained
 from data.errors import DataError
-from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock
+from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import first_places, quantity
-from experiment.distributed import from_main, process_rank, trainer_devices
+from experiment.distributed import from_main, process_rank
 from experiment.environment import describe_environment
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.history import MetricHistory
+from experiment.launchers import trainer_devices, trainer_processes
 from experiment.machine import Machine, choose_machine
 from experiment.monitor import TrainingMonitor
 from experiment.options import as_dict
+from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.rehearsal import rehearse
+from experiment.run_directory import checkpoint_step
 from experiment.tracking import Tracking, open_tracking, told
-from experiment.training import InterruptedRun, NotFiniteError, StopByHand, quiet_libraries
+from experiment.training import NotFiniteError, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.callbacks import Budget, Finish, HeldOut
 from pretrain.config import POSITIONS, PretrainConfig
@@ -59,17 +62,20 @@ def pretrain(config: PretrainConfig) -> Path:
         NotFiniteError, InterruptedRun: the training ended early; the last good checkpoint is kept.
     """
     quiet_libraries()
-    run = open_run(config)
-    try:
-        material = _prepare(run)
-    except BaseException:
-        if run.checkpoint is None and process_rank() == 0:
-            shutil.rmtree(run.directory.path)  # nothing is in it but the configuration
-        raise
-    _carry_out(run, material)
-    if torch.distributed.is_initialized():
-        torch.distributed.barrier()  # the main process writes the results; the launcher ends all when one ends early
-        torch.distributed.destroy_process_group()
+    with open_run(config) as run:
+        if run.how == "finished":
+            return run.directory.path
+        with PeerMonitor() as peers:
+            try:
+                material = _prepare(run)
+            except BaseException:
+                if run.how == "new" and process_rank() == 0:
+                    shutil.rmtree(run.directory.path)  # nothing is in it but the configuration
+                raise
+            _carry_out(run, material, peers)
+            from_main(lambda: "written")  # the main process's results; no collective, which would wait for minutes only
+            if torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
     return run.directory.path
 
 
@@ -105,7 +111,7 @@ def _prepare(run: Run) -> Material:
     )
 
 
-def _carry_out(run: Run, material: Material) -> None:
+def _carry_out(run: Run, material: Material, peers: PeerMonitor) -> None:
     """Shows, trains, and writes the results, all of it under the eyes of the tracking store."""
     config, directory, text = run.config, run.directory, material.text
     environment = describe_environment()
@@ -124,7 +130,7 @@ def _carry_out(run: Run, material: Material) -> None:
             directory.write_json("data_report.json", text.report())
             text.wordpiece.save(directory.tokenizer)
             show_start(run, text, material.builder, material.network, material.machine)
-        metrics = _train(run, material, tracking)
+        metrics = _train(run, material, tracking, peers)
         if process_rank() == 0:
             write_results(run, text, material.builder, material.unigram, metrics, environment, tracking)
             directory.mark_finished()
@@ -186,14 +192,13 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
     return network
 
 
-def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str, Any]:
+def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerMonitor) -> dict[str, Any]:
     """Trains, saves `model/`, and returns the figures of `metrics.json`.
 
     Raises:
         NotFiniteError, InterruptedRun: the training ended early.
     """
     config, network, machine = run.config, material.network, material.machine
-    stop = StopByHand(lambda trainer: _save_and_tell(trainer, checkpoints))
     clock = RunClock(config.log_every)
     budget = Budget(clock, config.max_steps, config.max_minutes)
     assert config.learning_rate is not None
@@ -238,8 +243,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        devices=devices,
-        num_nodes=nodes,
+        **trainer_processes(config.devices, config.num_nodes, machine.device.type),
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,
@@ -247,6 +251,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         logger=[history, tracking] if tracking else [history],
         callbacks=[
             *([DropoutSeeds(config.seed)] if config.dropout else []),
+            peers,
             StreamPosition(stream),
             clock,
             monitor,
@@ -254,8 +259,8 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
             evaluation,
             TrainingProgress(run.console, lambda trainer: _status(trainer, budget, monitor, evaluation)),
             checkpoints,
-            stop,
             finish,
+            StopOnSignal(clock, lambda trainer: _save_and_tell(trainer, checkpoints)),
         ],
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -265,7 +270,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None) -> dict[str,
         default_root_dir=run.directory.path,
     )
     if run.checkpoint:
-        history.cut_from(_step_of(run.checkpoint) + 1)
+        history.cut_from(checkpoint_step(run.checkpoint) + 1)
     trainer.fit(module, stream, ckpt_path=run.checkpoint)
     return finish.metrics | {
         "real_tokens_per_second": (monitor.tokens - monitor.untimed[0]) / max(clock.seconds, 1e-9),
@@ -376,7 +381,3 @@ def _status(trainer: pl.Trainer, budget: Budget, monitor: TrainingMonitor, evalu
     ]
     fields += [(label, form(latest[name])) for label, name, form in units if name in latest]
     return ProgressStatus(budget.progress(trainer.global_step), fields)
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.stem.partition("=")[2])

@@ -24,11 +24,12 @@ from typing import Any
 
 from experiment.console import Console, duration
 from experiment.distributed import process_rank
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.options import write_yaml
 from experiment.run_directory import PLAN, RunDirectory
+from experiment.signals import number_of
 from experiment.tracking import Tracking
-from experiment.training import InterruptedRun, NotFiniteError
+from experiment.training import NotFiniteError
 from finetune.grid.plan import Child
 from finetune.grid.results import RESULT_FILES, show_results, shown, write_results
 from finetune.grid.statistics import Outcome
@@ -105,10 +106,10 @@ def run_grid(
             if main:
                 write()
     except (KeyboardInterrupt, InterruptedRun) as error:
-        raise InterruptedRun(how_to_go_on()) from error
+        raise InterruptedRun(how_to_go_on(), number_of(error)) from error
     except SystemExit as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's way of passing Ctrl-C on
-            raise InterruptedRun(how_to_go_on()) from error
+            raise InterruptedRun(how_to_go_on(), number_of(error)) from error
         raise
     except Exception:
         console.note(how_to_go_on())

@@ -7,15 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from experiment.errors import UsageError
-from experiment.run_directory import RunDirectory, replacing
+from experiment.run_directory import RunDirectory, checkpoint_step, replacing
 
 
-def checkpoint(run: RunDirectory, name: str = "last.ckpt", age: float = 0) -> Path:
+def checkpoint(run: RunDirectory, name: str = "last.ckpt", age: float = 0, step: int = 0) -> Path:
     run.checkpoints.mkdir(exist_ok=True)
     path = run.checkpoints / name
-    path.write_bytes(b"x")
+    torch.save({"global_step": step}, path)
     os.utime(path, (time.time() - age,) * 2)
     return path
 
@@ -102,31 +103,28 @@ def test_a_real_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
         RunDirectory.create(tmp_path, name="b")
 
 
-def test_auto_resumes_the_unfinished_run_saved_last(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--resume auto: .*pretrain has no unfinished run"):
-        RunDirectory.find_resumable(tmp_path)
-    old, new, done, bare = (RunDirectory.create(tmp_path, name=name) for name in ("z", "a", "done", "bare"))
-    checkpoint(old, age=100)
-    checkpoint(new, age=50)
-    checkpoint(done)
-    bare.checkpoints.mkdir()
-    done.mark_finished()
-    assert RunDirectory.find_resumable(tmp_path) == new
-    new.mark_finished()
-    assert RunDirectory.find_resumable(tmp_path) == old
-
-
-def test_the_newest_checkpoint(tmp_path: Path) -> None:
+def test_the_newest_checkpoint_has_the_most_steps_whatever_its_name(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path)
     assert run.newest_checkpoint() is None
-    checkpoint(run, "step=10.ckpt", age=20)
-    sharded = run.checkpoints / "step=20.ckpt"
-    sharded.mkdir()
-    assert run.newest_checkpoint() == sharded
-    last = checkpoint(run, "last.ckpt")
-    moment = last.stat().st_mtime_ns
-    os.utime(sharded, ns=(moment, moment))
+    ages = {"step=9.ckpt": 10, "epoch=0-step=10.ckpt": 40, "step=11.ckpt": 30, "step=11-v1.ckpt": 20}
+    for name, age in ages.items():  # the names are in the order of their steps, not of their times
+        path = checkpoint(run, name, age)
+        assert run.newest_checkpoint() == path
+    last = checkpoint(run, "last.ckpt", age=50, step=12)
+    assert run.newest_checkpoint() == last and checkpoint_step(last) == 12
+    checkpoint(run, "something.ckpt", step=8)
     assert run.newest_checkpoint() == last
+
+
+def test_unfinished_checkpoints_are_passed_over(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    whole = checkpoint(run, "step=5.ckpt")
+    half, hidden, folder = (run.checkpoints / name for name in ("step=6.ckpt", ".step=7.ckpt", "step=8.ckpt"))
+    half.write_bytes(whole.read_bytes()[:-100])
+    hidden.write_bytes(whole.read_bytes())
+    folder.mkdir()
+    assert run.newest_checkpoint() == whole
+    assert run.broken_checkpoints() == [half, folder]
 
 
 def test_open_wants_a_run(tmp_path: Path) -> None:
@@ -146,7 +144,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert path.read_text() == "before"
-    assert [entry.name for entry in run.path.iterdir()] == ["config.yaml"]
+    assert sorted(entry.name for entry in run.path.iterdir()) == [".lock", "config.yaml"]
 
 
 def test_who_reads_meanwhile_sees_one_version_whole(tmp_path: Path) -> None:
@@ -179,15 +177,3 @@ def test_json_is_readable_and_valid(tmp_path: Path) -> None:
     run.write_text("broken.json", "{")
     with pytest.raises(UsageError, match=r"broken.json is not valid JSON"):
         run.read_json("broken.json")
-
-
-def test_a_run_of_runs_is_resumed_by_its_plan(tmp_path: Path) -> None:
-    runs, other = RunDirectory.create(tmp_path, name="runs"), RunDirectory.create(tmp_path, name="other")
-    plan = runs.write_json("grid.json", {})
-    os.utime(plan, (time.time() - 100,) * 2)
-    assert RunDirectory.find_resumable(tmp_path) == runs
-    checkpoint(other, age=50)
-    assert RunDirectory.find_resumable(tmp_path) == other
-    RunDirectory(runs.runs / "seed=0").mark_finished(latest=False)  # saved something since
-    assert RunDirectory.find_resumable(tmp_path) == runs
-    assert [path.name for path in runs.runs.iterdir()] == ["seed=0"]

@@ -14,6 +14,7 @@ from data.errors import DataError
 from experiment.console import Console
 from experiment.errors import UsageError
 from experiment.options import parse, write_yaml
+from experiment.resume import find_unfinished
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking
 from experiment.training import InterruptedRun, NotFiniteError
@@ -190,13 +191,12 @@ def test_another_plan_is_refused(mine: Grid, options: dict[str, Any], part: str)
 
 
 def test_an_unfinished_grid_is_found_and_a_finished_one_is_not(mine: Grid, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no unfinished run"):
-        RunDirectory.find_resumable(tmp_path, "finetune/re")
+    assert find_unfinished(tmp_path, "finetune/re") is None
+    mine.directory.write_text("config.yaml", "")
     mine.run()
-    assert RunDirectory.find_resumable(tmp_path, "finetune/re") == mine.directory
+    assert find_unfinished(tmp_path, "finetune/re") == mine.directory
     mine.directory.mark_finished()
-    with pytest.raises(UsageError, match="no unfinished run"):
-        RunDirectory.find_resumable(tmp_path, "finetune/re")
+    assert find_unfinished(tmp_path, "finetune/re") is None
 
 
 def test_the_main_process_alone_writes(mine: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
