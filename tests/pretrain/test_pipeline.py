@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 
 from bert_core.pretrained import PretrainedError
 from data.errors import DataError
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.history import read_curves
 from experiment.options import parse
-from experiment.training import InterruptedRun, NotFiniteError
+from experiment.training import NotFiniteError
 from pretrain.config import PretrainConfig
 from pretrain.module import PreTrainingModule
 from pretrain.pipeline import pretrain

@@ -12,12 +12,12 @@ import pytest
 
 from data.errors import DataError
 from experiment.console import Console
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from experiment.options import parse, write_yaml
 from experiment.resume import find_unfinished
 from experiment.run_directory import RunDirectory
 from experiment.tracking import open_tracking
-from experiment.training import InterruptedRun, NotFiniteError
+from experiment.training import NotFiniteError
 from finetune.grid import results as grid_results
 from finetune.grid import runs as grid
 from finetune.grid.plan import Child, plan

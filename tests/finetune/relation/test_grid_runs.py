@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiment.errors import UsageError
-from experiment.training import InterruptedRun
+from experiment.errors import InterruptedRun, UsageError
 from finetune import pipeline
 from finetune.pipeline import fine_tune
 

@@ -15,8 +15,8 @@ from transformers import AutoModel
 from bert_core.model import Bert
 from bert_core.pretrained import from_pretrained
 from data.errors import DataError
-from experiment.errors import UsageError
-from experiment.training import InterruptedRun, NotFiniteError
+from experiment.errors import InterruptedRun, UsageError
+from experiment.training import NotFiniteError
 from finetune.pipeline import fine_tune
 from finetune.relation.metrics import relation_metrics
 from finetune.relation.model import RelationModel
