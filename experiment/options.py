@@ -317,8 +317,8 @@ def _check_first_format(where: str, batch: str, values: dict[str, Any]) -> None:
     if values.get("devices") is None:
         total += " × the number of devices"
     raise UsageError(
-        f"{where}: this file was written when {batch} counted for one device and forward pass, and meant {product}, which "
-        f"is {total}, an optimizer step; now it counts over all of them: write {batch}: {total}, accumulate: null and "
+        f"{where}: this file was written when {batch} counted for one device and forward pass, and meant {product} "
+        f"= {total} an optimizer step; now it counts over all of them: write {batch}: {total}, accumulate: null and "
         f"config_format: {FORMAT}."
     )
 

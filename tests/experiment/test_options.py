@@ -390,12 +390,18 @@ class Batches(Options):
         (
             "accumulate: 4\nbatch_tokens: 2048\ndevices: 2\nnum_nodes: 3\n",
             2,
-            ["meant 2048 × accumulate 4 × devices 2 × num_nodes 3, which is 49152,", "write batch_tokens: 49152, acc"],
+            [
+                "meant 2048 × accumulate 4 × devices 2 × num_nodes 3 = 49152 an optimizer step",
+                "write batch_tokens: 49152, acc",
+            ],
         ),
         (
             "batch_size: 32\naccumulate: 2\ndevices: null\n",
             1,
-            ["meant 32 × accumulate 2, which is 64 × the number", "write batch_size: 64 × the number of devices, acc"],
+            [
+                "meant 32 × accumulate 2 = 64 × the number of devices an optimizer",
+                "write batch_size: 64 × the number of devices, acc",
+            ],
         ),
         ("batch_size: 32\naccumulate: 1\ndevices: 2\n", 1, ["batch_size: 64, accumulate: null and config_format: 2."]),
     ],
