@@ -5,19 +5,19 @@
 In the README a table stands between `<!-- table NAME -->` and `<!-- end -->`. A test holds that each is what this writes.
 """
 
+import argparse
 import json
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from checkout import ROOT
 from memory import GIGABYTE, PEERS, extrapolated
 
 from bert_core.config import SIZES, BertConfig
 from pretrain.config import RECIPES
 
-ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 
 _TABLE = re.compile(r"<!-- table (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -175,4 +175,5 @@ def filled(readme: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
