@@ -1,0 +1,477 @@
+"""Whether the whole product works on this machine's GPUs: both pipelines end to end, as their users start them.
+
+    python benchmarks/gpu_check.py
+    python benchmarks/gpu_check.py --dry_run      all of it that a CPU can do
+
+Ends within four minutes and downloads nothing. Each check is a run of `run.py` or `run_finetune.py` on the built-in sample, in a
+folder that is thrown away. What can vary is in `FACTORS`; checks are chosen such that any two values that can meet do so in one of
+them. A check holds when
+
+- the run ends with status 0, its figures are finite, and its loss has fallen;
+- `model/` gives the run's held-out figures: the network as `from_pretrained` reads it, or the predictions of `--predict`;
+- `transformers`, where it is installed, loads `model/` with no missing and no unexpected key;
+- a run that SIGTERM stops ends with status 143, goes on with `--resume`, and comes to the weights of one that was never stopped:
+  on a CPU bit for bit; on a GPU, whose sums have no fixed order, as close as `RESUMED` says.
+
+Beside them run the tests that need a GPU (`python -m pytest -m gpu`). The table at the end says what held; the status is 1 where
+something did not. What the time or the machine left out is named.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from checkout import ROOT
+from safetensors.torch import load_file
+from side_by_side import CPU, transformers_version, write
+from torch import Tensor
+
+from bert_core.config import SIZES, BertConfig
+from bert_core.model import BertForPreTraining
+from bert_core.pretrained import from_pretrained, save_pretrained
+from data.sample.files import write_entities, write_relations
+from data.tokenizer import WordPiece
+from experiment.console import Console
+from experiment.environment import cpu_cores, supports_bf16
+from experiment.history import read_curves
+from experiment.options import parse
+from experiment.quiet import quiet_compilers
+from pretrain.config import PretrainConfig
+from pretrain.text import held_out_batches, prepare_text, window_builder
+
+SECONDS = 230
+"""For everything."""
+FACTORS: dict[str, tuple[str, ...]] = {
+    "pipeline": ("pretrain", "re", "ner"),
+    "size": ("tiny", "wide"),
+    "compile": ("no", "yes"),
+    "precision": ("32", "bf16", "16"),
+    "stopped": ("no", "yes"),
+    "devices": ("one", "all"),
+}
+"""`wide`: two layers of base's width. Stopped runs are resumed."""
+WIDE = SIZES["base"] | {"num_hidden_layers": 2}
+SCORES = {"re": "micro_f1", "ner": "entity_f1"}
+RATES = {"pretrain": "5e-4", "re": "3e-4", "ner": "3e-4"}
+"""Learning rates of the wide network, which has random weights."""
+ROUNDING = {"32": 1e-3, "bf16": 2e-2, "16": 1e-2}
+"""Relative difference that is allowed between a run's held-out loss and the saved network's in fp32."""
+SCORE_ROUNDING = 0.02
+"""The same of a fine-tuned model's score, absolute: a few answers that are nearly tied may change."""
+RESUMED = {"32": 0.02, "bf16": 0.2, "16": 0.2}
+"""On a GPU: how far a resumed run may end from an untouched one, as a share of how far training moved the weights."""
+
+Values = Mapping[str, str]
+"""A value of each factor."""
+
+
+# --- Which checks -----------------------------------------------------------------------------------------------------
+
+
+def possible(values: Values) -> bool:
+    """Whether the product has this combination: fine-tuning does not compile."""
+    return values["compile"] == "no" or values["pipeline"] == "pretrain"
+
+
+def pairs(values: Values) -> set[tuple[str, str, str, str]]:
+    """Any two factors with their values."""
+    return {(a, values[a], b, values[b]) for a, b in itertools.combinations(FACTORS, 2)}
+
+
+def pairwise(factors: Mapping[str, Sequence[str]]) -> list[Values]:
+    """Few combinations, in which each pair of values that can meet does: greedily the one with most that are new."""
+    every = [dict(zip(factors, chosen, strict=True)) for chosen in itertools.product(*factors.values())]
+    every = [values for values in every if possible(values)]
+    missing = set().union(*map(pairs, every))
+    chosen = []
+    while missing:
+        best = max(every, key=lambda values: len(pairs(values) & missing))
+        chosen.append(best)
+        missing -= pairs(best)
+    return chosen
+
+
+# --- One check --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how large the runs are."""
+
+    device: torch.device
+    folder: Path
+    all_devices: int
+    steps: Mapping[str, int]
+    """Of a pretraining run, by size."""
+    rows: int
+    epochs: int
+    ends: float
+    """When all must be over, by `time.monotonic`."""
+
+    @property
+    def dry(self) -> bool:
+        return self.device.type == "cpu"
+
+    @property
+    def left(self) -> float:
+        return self.ends - time.monotonic()
+
+    def start_folder(self, size: str) -> Path:
+        """The BERT that fine-tuning, and pretraining of the wide network, begin with."""
+        return self.folder / f"start_{size}"
+
+    def rows_of(self, task: str) -> tuple[Path, Path]:
+        """Files of training and dev rows."""
+        first, second = {"re": write_relations, "ner": write_entities}[task](self.folder / task, self.rows, 100)
+        return first, second
+
+
+@dataclass
+class Outcome:
+    """What became of a check."""
+
+    name: str
+    values: Values
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    left_out: str = ""
+
+    def expect(self, condition: bool, otherwise: str) -> None:
+        if not condition:
+            self.wrong.append(otherwise)
+
+
+class Failed(Exception):
+    """A check cannot go on; `str(error)` says why."""
+
+
+def child(command: Sequence[str], machine: Machine, status: int = 0, until: Callable[[], bool] | None = None) -> str:
+    """Runs a program to its end and gives its screen; with `until`, sends it SIGTERM as soon as that is so.
+
+    Raises Failed where it ends with another status, or not in time.
+    """
+    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if machine.dry else {})
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        if until:
+            while process.poll() is None and not until() and machine.left > 0:
+                time.sleep(0.01)
+            process.terminate()
+        screen, _ = process.communicate(timeout=max(1.0, machine.left))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise Failed("not done in time") from None
+    if process.returncode != status:
+        last = " ".join(screen.strip().splitlines()[-1:])[:300]
+        raise Failed(f"ended with status {process.returncode} instead of {status}: {last}")
+    return screen
+
+
+def command_of(values: Values, machine: Machine, name: str) -> list[str]:
+    """The command line of a run."""
+    pipeline, size = values["pipeline"], values["size"]
+    flags = {
+        "precision": values["precision"], "log_every": "1", "tracking_uri": "none", "output_dir": str(machine.folder / "runs"),
+        "name": name, "devices": str(machine.all_devices if values["devices"] == "all" else 1),
+        "accelerator": "cpu" if machine.dry else "gpu",
+    }  # fmt: skip
+    if flags["devices"] != "1":
+        flags["strategy"] = "ddp"
+    if pipeline == "pretrain":
+        flags |= {
+            "max_steps": str(machine.steps[size]), "batch_tokens": "1024", "evaluations": "1", "workers": "1",
+            "heldout_documents": "20", "cache_dir": str(machine.folder / "cache"),
+        }  # fmt: skip
+        if size == "wide":
+            flags |= {"init_from": str(machine.start_folder(size)), "learning_rate": RATES[pipeline]}
+    else:
+        train, dev = machine.rows_of(pipeline)
+        flags |= {
+            "task": pipeline, "checkpoint": str(machine.start_folder(size)), "train_file": str(train), "dev_file": str(dev),
+            "epochs": str(machine.epochs), "batch_size": "16",
+        }  # fmt: skip
+        if size == "wide":
+            flags |= {"learning_rate": RATES[pipeline]}
+    written = [text for flag, value in flags.items() for text in (f"--{flag}", value)]
+    compiled = ["--compile"] if values["compile"] == "yes" else []
+    return ["run.py" if pipeline == "pretrain" else "run_finetune.py", *written, *compiled]
+
+
+def check(values: Values, name: str, machine: Machine) -> Outcome:
+    """Carries out a check."""
+    outcome, started = Outcome(name, values), time.monotonic()
+    kind = "pretrain" if values["pipeline"] == "pretrain" else f"finetune/{values['pipeline']}"
+    runs = machine.folder / "runs" / kind
+    try:
+        child(command_of(values, machine, name), machine)
+        verify(outcome, runs / name, machine)
+        if values["stopped"] == "yes":
+            stopped = runs / f"{name}-stopped"
+            steps = outcome.figures["steps"]
+            command = command_of(values, machine, stopped.name)
+            child(command, machine, status=143, until=lambda: lines(stopped / "metrics.jsonl") > steps // 4)
+            task = [] if values["pipeline"] == "pretrain" else ["--task", values["pipeline"]]
+            child([command[0], *task, "--resume", str(stopped), "--tracking_uri", "none"], machine)
+            outcome.figures["resumed"] = apart = distance(machine.start_folder(values["size"]), runs / name, stopped)
+            allowed = 0.0 if machine.dry else RESUMED[values["precision"]]
+            outcome.expect(
+                apart <= allowed, f"resumed, the weights end {apart:.1e} of their way from the untouched run's"
+            )
+    except Failed as error:
+        outcome.wrong.append(str(error))
+    except Exception as error:  # a check that breaks has not held; the others go on
+        outcome.wrong.append(f"{type(error).__name__}: {error}".partition("\n")[0])
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def distance(start: Path, untouched: Path, resumed: Path) -> float:
+    """How far the second run's weights lie from the first one's, as a share of how far these lie from the start."""
+
+    def encoder(folder: Path) -> dict[str, Tensor]:
+        return {name.removeprefix("bert."): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+
+    before, first, second = (encoder(folder) for folder in (start, untouched / "model", resumed / "model"))
+    names = [name for name in first if name in before and before[name].shape == first[name].shape]
+    moved, apart = (
+        math.sqrt(sum(float((one[name] - two[name]).double().square().sum()) for name in names))
+        for one, two in ((first, before), (first, second))
+    )
+    return apart / moved
+
+
+# --- What a run must have left ----------------------------------------------------------------------------------------
+
+ONE_AT_A_TIME = threading.Lock()
+"""Networks are loaded and looked at in one thread at a time."""
+
+
+def verify(outcome: Outcome, run: Path, machine: Machine) -> None:
+    """Looks at a finished run: its figures, its curve, its model."""
+    pipeline = outcome.values["pipeline"]
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    outcome.figures |= metrics
+    numbers = {name: value for name, value in metrics.items() if not isinstance(value, str)}
+    broken = [name for name, value in numbers.items() if value is None or not math.isfinite(value)]
+    outcome.expect(not broken, f"not finite: {', '.join(broken)}")
+    curves = read_curves(run / "metrics.jsonl")
+    curve = curves["train_mlm_loss" if pipeline == "pretrain" else "train_loss"][1]
+    part = max(1, len(curve) // 4)
+    first, last = sum(curve[:part]) / part, sum(curve[-part:]) / part
+    outcome.figures["loss_from_to"] = [first, last]
+    outcome.expect(last < first, f"the loss did not fall ({first:.3f} → {last:.3f})")
+    if pipeline == "pretrain":
+        with ONE_AT_A_TIME:
+            loss = held_out_loss(run, machine)
+        allowed = ROUNDING[outcome.values["precision"]]
+        same = abs(loss - metrics["mlm_loss"]) <= allowed * loss
+        outcome.expect(same, f"model/ has a held-out loss of {loss:.4f}, the run {metrics['mlm_loss']:.4f}")
+        if outcome.values["size"] == "tiny" and not machine.dry:
+            guess = metrics["unigram_loss"]
+            outcome.expect(
+                metrics["mlm_loss"] < guess, f"MLM {metrics['mlm_loss']:.3f}, no better than a guess ({guess:.3f})"
+            )
+    else:
+        score = predicted(pipeline, run, outcome.values, machine)
+        wanted = metrics[SCORES[pipeline]]
+        outcome.expect(abs(score - wanted) <= SCORE_ROUNDING, f"--predict scores {score:.3f}, the run {wanted:.3f}")
+    if transformers_version():
+        with ONE_AT_A_TIME:
+            unexpected = keys_that_differ(run / "model", pipeline)
+        outcome.expect(not unexpected, f"transformers finds other keys: {', '.join(unexpected[:3])}")
+
+
+@cache
+def held_out(config: str) -> list[Any]:
+    """The held-out batches of a run; those of all runs here are the same."""
+    settings = parse(PretrainConfig, ["--config", config], description="")
+    text = prepare_text(settings, Console(quiet=True).progress)
+    return held_out_batches(window_builder(text, settings, held_out=True))
+
+
+@torch.no_grad()
+def held_out_loss(run: Path, machine: Machine) -> float:
+    """Mean loss of a masked token, in fp32, of the network in `model/`."""
+    network = from_pretrained(BertForPreTraining, run / "model").eval().to(machine.device)
+    total = count = 0.0
+    for batch in held_out(str(run / "config.yaml")):
+        batch = batch.to(machine.device)
+        logits = network(batch.packed, batch.masked).mlm
+        total += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
+        count += batch.labels.numel()
+    return total / count
+
+
+def predicted(task: str, run: Path, values: Values, machine: Machine) -> float:
+    """The score of the dev rows, as `--predict` answers them with the run's model."""
+    _, dev = machine.rows_of(task)
+    answers = run / "predictions" / "answers"
+    command = [
+        "run_finetune.py",
+        "--task",
+        task,
+        "--checkpoint",
+        str(run),
+        "--predict",
+        str(dev),
+        "--output",
+        str(answers),
+    ]
+    command += ["--precision", values["precision"], "--accelerator", "cpu" if machine.dry else "gpu"]
+    answers.parent.mkdir(exist_ok=True)
+    child(command, machine)
+    metrics = json.loads((answers.parent / "answers_metrics.json").read_text(encoding="utf-8"))
+    return float(metrics[SCORES[task]])
+
+
+def keys_that_differ(model: Path, pipeline: str) -> list[str]:
+    """Weights that transformers misses or does not know."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    kind = transformers.AutoModelForPreTraining if pipeline == "pretrain" else transformers.AutoModel
+    _, found = kind.from_pretrained(model, output_loading_info=True)
+    return [str(key) for name in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in found[name]]
+
+
+def gpu_tests(machine: Machine) -> Outcome:
+    """The tests that need a GPU."""
+    outcome, started = Outcome("tests", {"pipeline": "pytest -m gpu"}), time.monotonic()
+    try:
+        child(["-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider"], machine)
+    except Failed as error:
+        outcome.wrong.append(str(error))
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+# --- All of them ------------------------------------------------------------------------------------------------------
+
+
+def prepare(machine: Machine) -> None:
+    """What the runs begin with: a tiny BERT of one step, with its tokenizer, and a wide one of random weights."""
+    values = {"pipeline": "pretrain", "size": "tiny", "compile": "no", "precision": "32", "devices": "one"}
+    command = command_of(values, machine, "start")
+    command[command.index("--max_steps") + 1] = "1"
+    child(command, machine)
+    tiny, wide = machine.start_folder("tiny"), machine.start_folder("wide")
+    shutil.copytree(machine.folder / "runs" / "pretrain" / "start" / "model", tiny)
+    wordpiece = WordPiece.load(tiny)
+    torch.manual_seed(0)
+    network = BertForPreTraining(BertConfig(vocab_size=wordpiece.vocab_size, max_position_embeddings=128, **WIDE))
+    save_pretrained(network, wide)
+    wordpiece.save(wide)
+    for task in SCORES:
+        machine.rows_of(task)
+
+
+def factors_here(machine: Machine) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """The values that this machine can take, and sentences about those it cannot."""
+    left_out = []
+
+    def without(factor: str, value: str, reason: str) -> None:
+        found[factor] = tuple(each for each in found[factor] if each != value)
+        left_out.append(f"{factor} {value}: {reason}")
+
+    found = dict(FACTORS)
+    if machine.dry:
+        without("precision", "16", "not on a CPU")
+        without("size", "wide", "too slow on a CPU")
+        if shutil.which("c++") is None:
+            without("compile", "yes", "torch.compile needs a C++ compiler here")
+    elif not supports_bf16(machine.device):
+        without("precision", "bf16", "this GPU does not multiply in it")
+    if machine.all_devices == 1:
+        without("devices", "all", "this machine has one GPU")
+    return found, left_out
+
+
+def show(outcomes: Sequence[Outcome], left_out: Sequence[str]) -> None:
+    """The table of what held."""
+    print()
+    for outcome in outcomes:
+        cells = [outcome.values.get(name, "") for name in FACTORS]
+        state = outcome.left_out or "; ".join(outcome.wrong) or "held"
+        if "resumed" in outcome.figures and not outcome.wrong:
+            apart = outcome.figures["resumed"]
+            state += ", resumed bit for bit" if apart == 0 else f", resumed within {apart:.1e}"
+        print(f"{cells[0]:14}" + "".join(f"{cell:10}" for cell in cells[1:]) + f"{outcome.seconds:5.0f} s  {state}")
+    for sentence in left_out:
+        print(f"left out, {sentence}")
+
+
+def main() -> int:
+    began = time.monotonic()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dry_run", action="store_true", help="what a CPU can do, two processes for several devices")
+    parser.add_argument("--output", type=Path, help="benchmarks/results/gpu_check.json; nothing in a dry run")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for everything")
+    arguments = parser.parse_args()
+    if not arguments.dry_run and not torch.cuda.is_available():
+        sys.exit("This machine shows no GPU to PyTorch; --dry_run checks what its CPU can do.")
+    quiet_compilers()
+    device = CPU if arguments.dry_run else torch.device("cuda", 0)
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(
+            device=device, folder=Path(folder), all_devices=2 if arguments.dry_run else torch.cuda.device_count(),
+            steps={"tiny": 40, "wide": 40} if arguments.dry_run else {"tiny": 300, "wide": 200},
+            rows=160 if arguments.dry_run else 800, epochs=3, ends=began + arguments.seconds,
+        )  # fmt: skip
+        prepare(machine)
+        factors, left_out = factors_here(machine)
+        chosen = sorted(pairwise(factors), key=lambda values: (values["compile"] == "no", values["stopped"] == "no"))
+        print(f"{len(chosen)} checks, {machine.left:.0f} s left", flush=True)
+
+        def timely(values: Values, name: str) -> Outcome:
+            if machine.left < 10:
+                return Outcome(name, values, left_out="left out, the time is over")
+            outcome = check(values, name, machine)
+            print(f"{', '.join(values.values())}: {'; '.join(outcome.wrong) or 'held'}", flush=True)
+            return outcome
+
+        with ThreadPoolExecutor(max_workers=max(2, min(6, cpu_cores() // 2))) as pool:
+            futures = [] if machine.dry else [pool.submit(gpu_tests, machine)]
+            futures += [pool.submit(timely, values, f"check{number}") for number, values in enumerate(chosen)]
+            outcomes = [future.result() for future in futures]
+    if machine.dry:
+        left_out.append("pytest -m gpu: it needs a GPU")
+    show(outcomes, left_out)
+    held = sum(not outcome.wrong and not outcome.left_out for outcome in outcomes)
+    print(f"\n{held} of {len(outcomes)} held after {time.monotonic() - began:.0f} s on {device.type}")
+    output = arguments.output or (None if machine.dry else ROOT / "benchmarks" / "results" / "gpu_check.json")
+    if output:
+        checks = [{k: v for k, v in vars(outcome).items() if v not in ("", [], {})} for outcome in outcomes]
+        results = {"devices": machine.all_devices, "seconds": time.monotonic() - began, "dry_run": machine.dry}
+        write(output, results | {"left_out": left_out, "checks": checks}, device)
+        print(output)
+    return 0 if held == len(outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
