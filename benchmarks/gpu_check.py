@@ -18,7 +18,6 @@ something did not. What the time or the machine left out is named.
 """
 
 import argparse
-import itertools
 import json
 import math
 import os
@@ -32,32 +31,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from checkout import ROOT
-from safetensors.torch import load_file
+from pairwise import Values, pairwise
+from saved_model import distance, held_out_loss, keys_that_differ
 from side_by_side import CPU, transformers_version, write
-from torch import Tensor
 
 from bert_core.config import SIZES, BertConfig
 from bert_core.model import BertForPreTraining
-from bert_core.pretrained import from_pretrained, save_pretrained
+from bert_core.pretrained import save_pretrained
 from data.sample.files import write_entities, write_relations
 from data.tokenizer import WordPiece
-from experiment.console import Console
 from experiment.environment import cpu_cores, supports_bf16
 from experiment.history import read_curves
-from experiment.options import parse
 from experiment.quiet import quiet_compilers
-from pretrain.config import PretrainConfig
-from pretrain.text import held_out_batches, prepare_text, window_builder
 
 SECONDS = 230
 """For everything."""
+AT_ONCE = max(2, min(6, cpu_cores() // 2))
+"""Checks; most of a short run is its start, which takes one core."""
 FACTORS: dict[str, tuple[str, ...]] = {
     "pipeline": ("pretrain", "re", "ner"),
     "size": ("tiny", "wide"),
@@ -78,34 +73,10 @@ SCORE_ROUNDING = 0.02
 RESUMED = {"32": 0.02, "bf16": 0.2, "16": 0.2}
 """On a GPU: how far a resumed run may end from an untouched one, as a share of how far training moved the weights."""
 
-Values = Mapping[str, str]
-"""A value of each factor."""
-
-
-# --- Which checks -----------------------------------------------------------------------------------------------------
-
 
 def possible(values: Values) -> bool:
     """Whether the product has this combination: fine-tuning does not compile."""
     return values["compile"] == "no" or values["pipeline"] == "pretrain"
-
-
-def pairs(values: Values) -> set[tuple[str, str, str, str]]:
-    """Any two factors with their values."""
-    return {(a, values[a], b, values[b]) for a, b in itertools.combinations(FACTORS, 2)}
-
-
-def pairwise(factors: Mapping[str, Sequence[str]]) -> list[Values]:
-    """Few combinations, in which each pair of values that can meet does: greedily the one with most that are new."""
-    every = [dict(zip(factors, chosen, strict=True)) for chosen in itertools.product(*factors.values())]
-    every = [values for values in every if possible(values)]
-    missing = set().union(*map(pairs, every))
-    chosen = []
-    while missing:
-        best = max(every, key=lambda values: len(pairs(values) & missing))
-        chosen.append(best)
-        missing -= pairs(best)
-    return chosen
 
 
 # --- One check --------------------------------------------------------------------------------------------------------
@@ -168,7 +139,7 @@ def child(command: Sequence[str], machine: Machine, status: int = 0, until: Call
 
     Raises Failed where it ends with another status, or not in time.
     """
-    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if machine.dry else {})
+    environment = os.environ | {"OMP_NUM_THREADS": str(max(1, cpu_cores() // AT_ONCE))}
     process = subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=environment, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -223,7 +194,7 @@ def check(values: Values, name: str, machine: Machine) -> Outcome:
     """Carries out a check."""
     outcome, started = Outcome(name, values), time.monotonic()
     kind = "pretrain" if values["pipeline"] == "pretrain" else f"finetune/{values['pipeline']}"
-    runs = machine.folder / "runs" / kind
+    runs, start = machine.folder / "runs" / kind, machine.start_folder(values["size"])
     try:
         child(command_of(values, machine, name), machine)
         verify(outcome, runs / name, machine)
@@ -234,7 +205,7 @@ def check(values: Values, name: str, machine: Machine) -> Outcome:
             child(command, machine, status=143, until=lambda: lines(stopped / "metrics.jsonl") > steps // 4)
             task = [] if values["pipeline"] == "pretrain" else ["--task", values["pipeline"]]
             child([command[0], *task, "--resume", str(stopped), "--tracking_uri", "none"], machine)
-            outcome.figures["resumed"] = apart = distance(machine.start_folder(values["size"]), runs / name, stopped)
+            outcome.figures["resumed"] = apart = distance(start, runs / name / "model", stopped / "model")
             allowed = 0.0 if machine.dry else RESUMED[values["precision"]]
             outcome.expect(
                 apart <= allowed, f"resumed, the weights end {apart:.1e} of their way from the untouched run's"
@@ -249,21 +220,6 @@ def check(values: Values, name: str, machine: Machine) -> Outcome:
 
 def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def distance(start: Path, untouched: Path, resumed: Path) -> float:
-    """How far the second run's weights lie from the first one's, as a share of how far these lie from the start."""
-
-    def encoder(folder: Path) -> dict[str, Tensor]:
-        return {name.removeprefix("bert."): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
-
-    before, first, second = (encoder(folder) for folder in (start, untouched / "model", resumed / "model"))
-    names = [name for name in first if name in before and before[name].shape == first[name].shape]
-    moved, apart = (
-        math.sqrt(sum(float((one[name] - two[name]).double().square().sum()) for name in names))
-        for one, two in ((first, before), (first, second))
-    )
-    return apart / moved
 
 
 # --- What a run must have left ----------------------------------------------------------------------------------------
@@ -288,7 +244,7 @@ def verify(outcome: Outcome, run: Path, machine: Machine) -> None:
     outcome.expect(last < first, f"the loss did not fall ({first:.3f} → {last:.3f})")
     if pipeline == "pretrain":
         with ONE_AT_A_TIME:
-            loss = held_out_loss(run, machine)
+            loss = held_out_loss(run, machine.device)
         allowed = ROUNDING[outcome.values["precision"]]
         same = abs(loss - metrics["mlm_loss"]) <= allowed * loss
         outcome.expect(same, f"model/ has a held-out loss of {loss:.4f}, the run {metrics['mlm_loss']:.4f}")
@@ -303,29 +259,8 @@ def verify(outcome: Outcome, run: Path, machine: Machine) -> None:
         outcome.expect(abs(score - wanted) <= SCORE_ROUNDING, f"--predict scores {score:.3f}, the run {wanted:.3f}")
     if transformers_version():
         with ONE_AT_A_TIME:
-            unexpected = keys_that_differ(run / "model", pipeline)
+            unexpected = keys_that_differ(run / "model", heads=pipeline == "pretrain")
         outcome.expect(not unexpected, f"transformers finds other keys: {', '.join(unexpected[:3])}")
-
-
-@cache
-def held_out(config: str) -> list[Any]:
-    """The held-out batches of a run; those of all runs here are the same."""
-    settings = parse(PretrainConfig, ["--config", config], description="")
-    text = prepare_text(settings, Console(quiet=True).progress)
-    return held_out_batches(window_builder(text, settings, held_out=True))
-
-
-@torch.no_grad()
-def held_out_loss(run: Path, machine: Machine) -> float:
-    """Mean loss of a masked token, in fp32, of the network in `model/`."""
-    network = from_pretrained(BertForPreTraining, run / "model").eval().to(machine.device)
-    total = count = 0.0
-    for batch in held_out(str(run / "config.yaml")):
-        batch = batch.to(machine.device)
-        logits = network(batch.packed, batch.masked).mlm
-        total += float(F.cross_entropy(logits, batch.labels, reduction="sum"))
-        count += batch.labels.numel()
-    return total / count
 
 
 def predicted(task: str, run: Path, values: Values, machine: Machine) -> float:
@@ -348,16 +283,6 @@ def predicted(task: str, run: Path, values: Values, machine: Machine) -> float:
     child(command, machine)
     metrics = json.loads((answers.parent / "answers_metrics.json").read_text(encoding="utf-8"))
     return float(metrics[SCORES[task]])
-
-
-def keys_that_differ(model: Path, pipeline: str) -> list[str]:
-    """Weights that transformers misses or does not know."""
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    kind = transformers.AutoModelForPreTraining if pipeline == "pretrain" else transformers.AutoModel
-    _, found = kind.from_pretrained(model, output_loading_info=True)
-    return [str(key) for name in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in found[name]]
 
 
 def gpu_tests(machine: Machine) -> Outcome:
@@ -391,25 +316,29 @@ def prepare(machine: Machine) -> None:
         machine.rows_of(task)
 
 
-def factors_here(machine: Machine) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """The values that this machine can take, and sentences about those it cannot."""
-    left_out = []
+def checks_here(machine: Machine) -> tuple[list[Values], list[str]]:
+    """The checks that this machine can do, those that take longest first, and sentences about what it cannot."""
+    factors, left_out, more = dict(FACTORS), [], []
 
     def without(factor: str, value: str, reason: str) -> None:
-        found[factor] = tuple(each for each in found[factor] if each != value)
+        factors[factor] = tuple(each for each in factors[factor] if each != value)
         left_out.append(f"{factor} {value}: {reason}")
 
-    found = dict(FACTORS)
     if machine.dry:
         without("precision", "16", "not on a CPU")
         without("size", "wide", "too slow on a CPU")
-        if shutil.which("c++") is None:
-            without("compile", "yes", "torch.compile needs a C++ compiler here")
+        if shutil.which("c++"):
+            without("compile", "yes", "in one check only, it takes long on a CPU")
+            more = [{name: values[0] for name, values in factors.items()} | {"compile": "yes"}]
+        else:
+            without("compile", "yes", "it needs a C++ compiler on a CPU")
+        left_out.append("pytest -m gpu: it needs a GPU")
     elif not supports_bf16(machine.device):
         without("precision", "bf16", "this GPU does not multiply in it")
     if machine.all_devices == 1:
         without("devices", "all", "this machine has one GPU")
-    return found, left_out
+    checks = more + pairwise(factors, possible)
+    return sorted(checks, key=lambda values: (values["compile"] == "no", values["stopped"] == "no")), left_out
 
 
 def show(outcomes: Sequence[Outcome], left_out: Sequence[str]) -> None:
@@ -444,8 +373,7 @@ def main() -> int:
             rows=160 if arguments.dry_run else 800, epochs=3, ends=began + arguments.seconds,
         )  # fmt: skip
         prepare(machine)
-        factors, left_out = factors_here(machine)
-        chosen = sorted(pairwise(factors), key=lambda values: (values["compile"] == "no", values["stopped"] == "no"))
+        chosen, left_out = checks_here(machine)
         print(f"{len(chosen)} checks, {machine.left:.0f} s left", flush=True)
 
         def timely(values: Values, name: str) -> Outcome:
@@ -455,12 +383,10 @@ def main() -> int:
             print(f"{', '.join(values.values())}: {'; '.join(outcome.wrong) or 'held'}", flush=True)
             return outcome
 
-        with ThreadPoolExecutor(max_workers=max(2, min(6, cpu_cores() // 2))) as pool:
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             futures = [] if machine.dry else [pool.submit(gpu_tests, machine)]
             futures += [pool.submit(timely, values, f"check{number}") for number, values in enumerate(chosen)]
             outcomes = [future.result() for future in futures]
-    if machine.dry:
-        left_out.append("pytest -m gpu: it needs a GPU")
     show(outcomes, left_out)
     held = sum(not outcome.wrong and not outcome.left_out for outcome in outcomes)
     print(f"\n{held} of {len(outcomes)} held after {time.monotonic() - began:.0f} s on {device.type}")
