@@ -38,6 +38,7 @@ def keys_that_differ(model: Path, *, heads: bool) -> list[str]:
     import transformers
 
     transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     kind = transformers.AutoModelForPreTraining if heads else transformers.AutoModel
     _, found = kind.from_pretrained(model, output_loading_info=True)
     return [str(key) for name in ("missing_keys", "unexpected_keys", "mismatched_keys") for key in found[name]]
