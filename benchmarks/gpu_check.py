@@ -28,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +64,9 @@ FACTORS: dict[str, tuple[str, ...]] = {
 """`wide`: two layers of base's width. Stopped runs are resumed."""
 WIDE = SIZES["base"] | {"num_hidden_layers": 2}
 SCORES = {"re": "micro_f1", "ner": "entity_f1"}
-RATES = {"pretrain": "5e-4", "re": "3e-4", "ner": "3e-4"}
-"""Learning rates of the wide network, which has random weights."""
+WIDE_RATE = "5e-4"
+"""Learning rate of the wide network, which begins with random weights."""
+DEV_ROWS = 100
 ROUNDING = {"32": 1e-3, "bf16": 2e-2, "16": 1e-2}
 """Relative difference that is allowed between a run's held-out loss and the saved network's in fp32."""
 SCORE_ROUNDING = 0.02
@@ -89,8 +90,8 @@ class Machine:
     device: torch.device
     folder: Path
     all_devices: int
-    steps: Mapping[str, int]
-    """Of a pretraining run, by size."""
+    steps: int
+    """Of a pretraining run."""
     rows: int
     epochs: int
     ends: float
@@ -109,9 +110,9 @@ class Machine:
         return self.folder / f"start_{size}"
 
     def rows_of(self, task: str) -> tuple[Path, Path]:
-        """Files of training and dev rows."""
-        first, second = {"re": write_relations, "ner": write_entities}[task](self.folder / task, self.rows, 100)
-        return first, second
+        """Files of training and dev rows, once they are written."""
+        dev, train = sorted((self.folder / task).iterdir())
+        return train, dev
 
 
 @dataclass
@@ -172,19 +173,19 @@ def command_of(values: Values, machine: Machine, name: str) -> list[str]:
         flags["strategy"] = "ddp"
     if pipeline == "pretrain":
         flags |= {
-            "max_steps": str(machine.steps[size]), "batch_tokens": "1024", "evaluations": "1", "workers": "1",
+            "max_steps": str(machine.steps), "batch_tokens": "2048", "evaluations": "1", "workers": "1",
             "heldout_documents": "20", "cache_dir": str(machine.folder / "cache"),
         }  # fmt: skip
         if size == "wide":
-            flags |= {"init_from": str(machine.start_folder(size)), "learning_rate": RATES[pipeline]}
+            flags |= {"init_from": str(machine.start_folder(size))}
     else:
         train, dev = machine.rows_of(pipeline)
         flags |= {
             "task": pipeline, "checkpoint": str(machine.start_folder(size)), "train_file": str(train), "dev_file": str(dev),
             "epochs": str(machine.epochs), "batch_size": "16",
         }  # fmt: skip
-        if size == "wide":
-            flags |= {"learning_rate": RATES[pipeline]}
+    if size == "wide":
+        flags["learning_rate"] = WIDE_RATE
     written = [text for flag, value in flags.items() for text in (f"--{flag}", value)]
     compiled = ["--compile"] if values["compile"] == "yes" else []
     return ["run.py" if pipeline == "pretrain" else "run_finetune.py", *written, *compiled]
@@ -246,8 +247,10 @@ def verify(outcome: Outcome, run: Path, machine: Machine) -> None:
         with ONE_AT_A_TIME:
             loss = held_out_loss(run, machine.device)
         allowed = ROUNDING[outcome.values["precision"]]
-        same = abs(loss - metrics["mlm_loss"]) <= allowed * loss
-        outcome.expect(same, f"model/ has a held-out loss of {loss:.4f}, the run {metrics['mlm_loss']:.4f}")
+        outcome.expect(
+            abs(loss - metrics["mlm_loss"]) <= allowed * loss,
+            f"model/ has a held-out loss of {loss:.4f}, the run {metrics['mlm_loss']:.4f}",
+        )
         if outcome.values["size"] == "tiny" and not machine.dry:
             guess = metrics["unigram_loss"]
             outcome.expect(
@@ -312,8 +315,8 @@ def prepare(machine: Machine) -> None:
     network = BertForPreTraining(BertConfig(vocab_size=wordpiece.vocab_size, max_position_embeddings=128, **WIDE))
     save_pretrained(network, wide)
     wordpiece.save(wide)
-    for task in SCORES:
-        machine.rows_of(task)
+    write_relations(machine.folder / "re", machine.rows, DEV_ROWS)
+    write_entities(machine.folder / "ner", machine.rows, DEV_ROWS)
 
 
 def checks_here(machine: Machine) -> tuple[list[Values], list[str]]:
@@ -369,8 +372,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(
             device=device, folder=Path(folder), all_devices=2 if arguments.dry_run else torch.cuda.device_count(),
-            steps={"tiny": 40, "wide": 40} if arguments.dry_run else {"tiny": 300, "wide": 200},
-            rows=160 if arguments.dry_run else 800, epochs=3, ends=began + arguments.seconds,
+            steps=40 if arguments.dry_run else 300, rows=160 if arguments.dry_run else 800, epochs=3, ends=began + arguments.seconds,
         )  # fmt: skip
         prepare(machine)
         chosen, left_out = checks_here(machine)

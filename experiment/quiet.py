@@ -3,7 +3,13 @@
 import logging
 import warnings
 
-_SILENT = (r"torch\._inductor", r"torch\._dynamo", r"torch\._functorch", r"torch\.profiler", r"torch\.autograd\.profiler")
+_SILENT = (
+    r"torch\._inductor",
+    r"torch\._dynamo",
+    r"torch\._functorch",
+    r"torch\.profiler",
+    r"torch\.autograd\.profiler",
+)
 
 
 def quiet_compilers() -> None:
