@@ -368,6 +368,7 @@ def main() -> int:
     if not arguments.dry_run and not torch.cuda.is_available():
         sys.exit("This machine shows no GPU to PyTorch; --dry_run checks what its CPU can do.")
     quiet_compilers()
+    torch.set_num_threads(max(1, cpu_cores() // AT_ONCE))  # as many as each run beside it has
     device = CPU if arguments.dry_run else torch.device("cuda", 0)
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(
