@@ -11,6 +11,7 @@ import statistics
 import time
 from pathlib import Path
 
+import checkout  # noqa: F401
 import torch
 
 from bert_core.attention import AttentionPath, choose_path, self_attention

@@ -31,6 +31,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import torch
 from side_by_side import write
 from tokenizers import BertWordPieceTokenizer

@@ -18,6 +18,7 @@ import argparse
 import random
 from pathlib import Path
 
+import checkout  # noqa: F401
 import numpy as np
 import torch
 import transformers

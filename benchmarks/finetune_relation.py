@@ -18,6 +18,7 @@ import random
 import statistics
 from pathlib import Path
 
+import checkout  # noqa: F401
 import torch
 import transformers
 from side_by_side import System, checkpoint_parts, compare, sizes, theirs, write

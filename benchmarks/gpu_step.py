@@ -35,6 +35,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+import checkout  # noqa: F401
 import torch
 from side_by_side import CPU, Ours, Padded, System, compare, sizes, spread, transformers_version, write
 from torch import Tensor
@@ -44,6 +45,7 @@ from bert_core.config import SIZES, BertConfig
 from bert_core.model import SelfAttention
 from experiment.console import Console
 from experiment.environment import matmul_rate
+from experiment.quiet import quiet_compilers
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import RECIPES, PretrainConfig
 from pretrain.fixed_shapes import FixedShapes
@@ -420,6 +422,7 @@ def memory(work: Work) -> dict[str, int | None]:
 
 
 def main() -> None:
+    quiet_compilers()
     ends = time.perf_counter() + SECONDS
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, nargs="+", default=[], help="the built-in sample without it")

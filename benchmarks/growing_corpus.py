@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import checkout  # noqa: F401
+
 from data.cleaning import Cleaning
 from data.corpus import open_corpus
 

@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
+from checkout import ROOT
 from side_by_side import Ours, spread, write
 from step_memory import measure
 
@@ -52,7 +53,6 @@ from pretrain.text import Text, prepare_text, window_builder
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROOT = Path(__file__).resolve().parent.parent
 PRESET: Final = "mini"
 LENGTH, BATCH_TOKENS = 128, 2048
 LAYERS = SIZES[PRESET]["num_hidden_layers"]

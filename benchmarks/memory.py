@@ -30,9 +30,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
+from checkout import ROOT
 from process_memory import SECONDS, Measured, Peak, watch, watch_function
 
-ROOT = Path(__file__).resolve().parent.parent
 GIGABYTE = 10**9
 PHASES = ("index", "sample", "tokenizer", "training")
 PEERS = {"linecache": "linecache, 4 workers", "in_memory": "all documents in memory"}

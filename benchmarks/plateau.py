@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import checkout  # noqa: F401
 import torch
 import torch.nn.functional as F
 

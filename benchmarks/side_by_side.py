@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import checkout  # noqa: F401
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +54,7 @@ def theirs(config: BertConfig, **more: Any) -> "transformers.BertConfig":
     """The configuration of transformers' BERT of the same size."""
     import transformers
 
+    transformers.logging.set_verbosity_error()  # its remarks on gradient checkpointing
     names = (*SIZES, "max_position_embeddings")
     return transformers.BertConfig(**{name: getattr(config, name) for name in names}, **more)
 

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from multiprocessing.queues import SimpleQueue
 from typing import Any
 
+import checkout  # noqa: F401
 import torch
 import transformers.models.bert.modeling_bert  # noqa: F401  a library: loaded with the network, it would count as its memory
 from process_memory import memory, watch

@@ -5,19 +5,19 @@
 In the README a table stands between `<!-- table NAME -->` and `<!-- end -->`. A test holds that each is what this writes.
 """
 
+import argparse
 import json
 import math
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from checkout import ROOT
 from memory import GIGABYTE, PEERS, extrapolated
 
 from bert_core.config import SIZES, BertConfig
 from pretrain.config import RECIPES
 
-ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 
 _TABLE = re.compile(r"<!-- table (?P<name>\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -151,6 +151,24 @@ def cost(found: dict[str, Any]) -> str:
     return markdown(heads, rows)
 
 
+def gpu_step(found: dict[str, Any]) -> str:
+    """Whole steps on a GPU, ours and transformers, and the memory of one; ratios by medians."""
+    memory = {name: f"{peak / 2**30:.1f}" for name, peak in found["memory"].items() if peak}
+    rates = {row["system"]: row["tokens_per_second"] for row in found["throughput"]}
+    best = max(each["median"] for name, each in rates.items() if name.startswith("SaeBERT"))
+    rows = []
+    for row in found["throughput"]:
+        system, spread = row["system"], rates[row["system"]]
+        ours = system.startswith("SaeBERT")
+        speed = f"{rate(spread['median'])} ({rate(spread['min'])} … {rate(spread['max'])})"
+        kept = "" if "compiled" in system else memory[f"{system.partition(',')[0]}, activations kept"]
+        again = "" if "compiled" in system else memory[f"{system.partition(',')[0]}, activations again"]
+        ratio = "" if ours else f"{best / spread['median']:.2f} ×"
+        rows.append([system, speed, f"{row['mfu']['median'] * 100:.0f} %", ratio, kept, again])
+    heads = ["", "real tokens a second", "of the products alone", "SaeBERT's fastest is faster by"]
+    return markdown([*heads, "GiB, activations kept", "GiB, computed again"], rows)
+
+
 TABLES = {
     "training_step": (training_step, "training_step"),
     "feeding": (feeding, "feeding"),
@@ -158,6 +176,7 @@ TABLES = {
     "memory": (memory, "memory"),
     "growth": (growth, "growth"),
     "step_memory": (step_memory, "growth"),
+    "gpu_step": (gpu_step, "h100_step"),
     "cost": (cost, "feeding"),
 }
 """What makes a table, and the file of results that it is made from."""
@@ -175,4 +194,5 @@ def filled(readme: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

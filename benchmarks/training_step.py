@@ -20,6 +20,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import checkout  # noqa: F401
 import torch
 from side_by_side import Ours, Padded, System, compare, write
 from torch import Tensor
@@ -27,6 +28,7 @@ from torch.profiler import ProfilerActivity
 
 from bert_core.config import SIZES, BertConfig
 from experiment.console import Console
+from experiment.quiet import quiet_compilers
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import PretrainConfig
 from pretrain.text import prepare_text, window_builder
@@ -88,6 +90,7 @@ def profile(ours: Ours, precision: torch.dtype) -> str:
 
 
 def main() -> None:
+    quiet_compilers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument("--presets", nargs="+", default=["mini", "small"])

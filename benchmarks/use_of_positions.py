@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import checkout  # noqa: F401
 import torch
 import torch.nn.functional as F
 

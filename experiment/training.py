@@ -6,6 +6,8 @@ import warnings
 
 import pytorch_lightning as pl
 
+from experiment.quiet import quiet_compilers
+
 
 class NotFiniteError(Exception):
     """The loss or the gradient became infinite or not a number; `str(error)` is one sentence for the user."""
@@ -37,4 +39,5 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    quiet_compilers()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -1,6 +1,7 @@
 import os
 
 import hypothesis
+import pytest
 
 # One core a test: what the suite proves does not depend on threads, and small matrices are slower with more of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -9,3 +10,15 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `gpu` skip themselves on a machine without one."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))

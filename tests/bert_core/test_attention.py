@@ -71,7 +71,7 @@ def test_half_precision_stays_close_to_the_formula():
     assert errors["matmul"] < 2 * errors["sdpa"] + 1e-3
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_varlen_equals_the_formula():
     qkv, packed = batch(LENGTHS, size=64, dtype=torch.bfloat16)
     qkv, packed = qkv.detach().cuda().requires_grad_(), packed.to("cuda")

@@ -351,7 +351,7 @@ def test_training_in_half_precision_gives_finite_gradients_in_fp32():
     assert all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in gradients)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_gpu_answers_as_the_cpu(dtype):
     torch.manual_seed(0)
