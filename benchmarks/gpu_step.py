@@ -48,8 +48,8 @@ from experiment.environment import matmul_rate
 from experiment.quiet import quiet_compilers
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import RECIPES, PretrainConfig
-from pretrain.fixed_shapes import FixedShapes
-from pretrain.module import Sums
+from pretrain.module import SUMS
+from pretrain.stream import DeviceShare
 from pretrain.text import Text, prepare_text, window_builder
 
 SECONDS = 480
@@ -128,7 +128,7 @@ def prepare(arguments: argparse.Namespace, device: torch.device, ends: float) ->
     if arguments.blocks:
         config = replace(config, num_hidden_layers=arguments.blocks)
     builder = window_builder(text, settings)
-    plain, fixed = builder[0], FixedShapes(builder)[0]
+    plain, fixed = builder[0], [batch for (batch,) in DeviceShare(builder, fixed_shape=True)[0]]
     chosen = sorted(most_sequences(plain, arguments.batches))
     return Work(device, config, [plain[number] for number in chosen], [fixed[number] for number in chosen], ends)
 
@@ -251,11 +251,11 @@ def outcome(ours: Ours, precision: torch.dtype) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for number, batch in enumerate(ours.batches):
         with torch.autocast(ours.device.type, precision, enabled=precision != torch.float32):
-            loss, sums = ours.module.losses(batch)
+            loss, sums = ours.module.losses(batch, batch.step_counts.float())
             with torch.no_grad():
                 hidden = ours.module.network.bert(batch.packed)[: batch.tokens]
         loss.backward()
-        counts = sums[[Sums.NAMES.index("masked"), Sums.NAMES.index("sequences")]]
+        counts = sums[[SUMS.index("masked"), SUMS.index("sequences")]]
         found |= {f"loss {number}": loss.detach(), f"hidden {number}": hidden.float(), f"counts {number}": counts}
     gradients = {name: p.grad for name, p in ours.module.named_parameters() if p.grad is not None}
     whole = torch.cat([gradient.flatten() for gradient in gradients.values()])

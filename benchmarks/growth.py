@@ -47,7 +47,7 @@ from experiment.history import read_curves
 from experiment.machine import Machine, choose_machine
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.config import RECIPES, PretrainConfig
-from pretrain.stream import BatchStream
+from pretrain.stream import BatchStream, DeviceShare
 from pretrain.text import Text, prepare_text, window_builder
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Streamed:
         self.facts: dict[str, float] = {}
 
     def __call__(self) -> dict[str, float]:
-        stream, window = BatchStream([self.builder], workers=self.workers), self.builder.batches_a_window
+        stream, window = BatchStream([DeviceShare(self.builder)], workers=self.workers), self.builder.steps_a_window
         batches = iter(stream)
         self.train(islice(batches, window))  # the workers get ahead meanwhile
         waited, started = stream.waited, time.perf_counter()

@@ -24,9 +24,10 @@ from experiment.environment import cpu_name, supports_bf16
 from experiment.plots import Line, Panel, Reference, plot_curves
 from pretrain.batches import PreTrainingBatch
 from pretrain.config import PretrainConfig
+from pretrain.heldout import HeldOutText
 from pretrain.initial import look_at_neighbours, shrink_writers, start_at_unigram
-from pretrain.stream import BatchStream
-from pretrain.text import Text, held_out_batches, prepare_text, unigram_guess, window_builder
+from pretrain.stream import BatchStream, DeviceShare
+from pretrain.text import Text, prepare_text, unigram_guess, window_builder
 
 RESULTS = Path(__file__).parent / "results"
 EVERY = 100
@@ -79,12 +80,12 @@ def train(recipe: Recipe, text: Text, config: PretrainConfig, steps: int, warmup
     """Losses of one recipe, without anything around the training step."""
     short = window_builder(text, replace(config, max_length=64, short_length=None))
     stream = BatchStream(
-        [short, window_builder(text, config)],
-        phase_of=lambda batches: int(batches >= recipe.short_share * steps),
+        [DeviceShare(short), DeviceShare(window_builder(text, config))],
+        phase_of=lambda done: int(done >= recipe.short_share * steps),
         workers=1,
     )
-    held_out = held_out_batches(window_builder(text, config, held_out=True))[:24]
-    unigram = unigram_guess(text.frequencies, held_out).loss
+    fixed = HeldOutText(window_builder(text, config, held_out=True))
+    unigram, held_out = unigram_guess(text.frequencies, fixed.labels()).loss, fixed.batches()
     torch.manual_seed(0)
     shape = BertConfig(
         vocab_size=text.wordpiece.vocab_size,

@@ -15,7 +15,8 @@ from bert_core.pretrained import from_pretrained
 from experiment.console import Console
 from experiment.options import parse
 from pretrain.config import PretrainConfig
-from pretrain.text import held_out_batches, prepare_text, window_builder
+from pretrain.heldout import HeldOutText
+from pretrain.text import prepare_text, window_builder
 
 
 @torch.no_grad()
@@ -25,7 +26,7 @@ def held_out_loss(run: Path, device: torch.device) -> float:
     text = prepare_text(settings, Console(quiet=True).progress)
     network = from_pretrained(BertForPreTraining, run / "model").eval().to(device)
     total = count = 0.0
-    for batch in held_out_batches(window_builder(text, settings, held_out=True)):
+    for batch in HeldOutText(window_builder(text, settings, held_out=True)).batches():
         batch = batch.to(device)
         logits = network(batch.packed, batch.masked).mlm
         total += float(F.cross_entropy(logits, batch.labels, reduction="sum"))

@@ -73,7 +73,7 @@ class Ours:
     def train(self, precision: torch.dtype) -> None:
         for batch in self.batches:
             with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
-                loss, _ = self.module.losses(batch)
+                loss, _ = self.module.losses(batch, batch.step_counts.float())
             loss.backward()
             nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()

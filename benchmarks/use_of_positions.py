@@ -20,7 +20,8 @@ from bert_core.pretrained import from_pretrained
 from experiment.console import Console
 from experiment.options import parse
 from pretrain.config import PretrainConfig
-from pretrain.text import held_out_batches, prepare_text, window_builder
+from pretrain.heldout import HeldOutText
+from pretrain.text import prepare_text, window_builder
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -38,7 +39,7 @@ def main() -> None:
     run = parser.parse_args().run
     config = parse(PretrainConfig, ["--config", str(run / "config.yaml")], description="")
     text = prepare_text(config, Console().progress)
-    batches = held_out_batches(window_builder(text, config, held_out=True))
+    batches = HeldOutText(window_builder(text, config, held_out=True)).batches()
     network = from_pretrained(BertForPreTraining, run / "model").eval()
 
     @torch.no_grad()

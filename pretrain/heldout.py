@@ -53,6 +53,10 @@ class HeldOutText:
         parts = in_halves(lambda group: of_batch(self.builder.batch(group)), self._groups[number])
         return torch.stack([found for _, found in parts]).sum(0)
 
+    def batches(self) -> list[PreTrainingBatch]:
+        """All of them."""
+        return [self.builder.batch(group) for group in self._groups]
+
     def labels(self) -> np.ndarray:
         """All masked tokens, int64."""
-        return np.concatenate([self.builder.batch(group).labels.numpy() for group in self._groups])
+        return np.concatenate([batch.labels.numpy() for batch in self.batches()])
