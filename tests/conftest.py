@@ -1,6 +1,7 @@
 import os
 
 import hypothesis
+import pytest
 
 # One core a test: what the suite proves does not depend on threads, and small matrices are slower with more of them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -9,3 +10,11 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+@pytest.fixture
+def device_without_float64():
+    """Torch is imported here and not above, since few tests need it before it is told of the threads."""
+    from simulated_device import DeviceWithoutFloat64
+
+    return DeviceWithoutFloat64()
