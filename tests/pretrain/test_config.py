@@ -83,3 +83,11 @@ def test_help_answers_at_once_and_knows_every_field():
         "import sys, run; sys.exit(bool({'torch', 'mlflow', 'pytorch_lightning', 'matplotlib'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_the_number_of_threads_is_chosen_once_and_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    resolved = PretrainConfig().resolved()
+    assert resolved.threads == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert resolved.resolved().threads == 3 and PretrainConfig(threads=2).resolved().threads == 2

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from data.relations import read_relations
 from experiment.console import Console
@@ -37,6 +38,24 @@ def test_training_evaluation_and_prediction_ask_no_device_for_float64(
         predict = replace(configure(), checkpoint=path, train_file=None, predict=test_rows_file)
         fine_tune(replace(predict, output=tmp_path / "answers.csv"))
     assert 0 < trained < device_without_float64.calls
+
+
+def test_predicting_measures_nothing(run, configure, test_rows_file, monkeypatch, tmp_path):
+    run().model.save(tmp_path / "model")
+    for name in ("matmul_rates", "share_of_cores"):
+        monkeypatch.setattr(f"experiment.speed.{name}", None)
+    predict = replace(configure(), checkpoint=tmp_path, train_file=None, predict=test_rows_file)
+    assert fine_tune(replace(predict, output=tmp_path / "answers.csv")).is_file()
+
+
+def test_the_number_of_threads_is_kept_with_the_run(run):
+    before = torch.get_num_threads()
+    try:
+        chosen = run(threads=2)
+        assert chosen.config.threads == torch.get_num_threads() == 2
+        assert yaml.safe_load(chosen.directory.config.read_text(encoding="utf-8"))["threads"] == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_loss_and_its_class_weights_move_with_the_network(run):
