@@ -35,11 +35,11 @@ VARIANTS = {
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 KINDS = ("pretraining", "fine-tuning")
-ROWS = 128
-"""Of fine-tuning, in four batches."""
+ROWS = 32
+"""Of fine-tuning, in one batch."""
 
 Step = Callable[[], int]
-"""Takes one or a few training steps, and gives their real tokens."""
+"""Takes a training step, and gives its real tokens."""
 
 
 def pretraining(preset: str, output_dir: Path) -> Step:
@@ -65,7 +65,7 @@ def pretraining(preset: str, output_dir: Path) -> Step:
 
 
 def fine_tuning(preset: str, output_dir: Path) -> Step:
-    """An epoch over a few of the sample's relations."""
+    """A batch of the sample's relations, again and again."""
     import torch
     from finetune_relation import Ours
 

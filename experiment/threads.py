@@ -4,8 +4,8 @@ OpenMP, which splits torch's operations over the cores, reads the environment wh
 `prepare_threads` can come before it.
 
 GNU's OpenMP lets a thread that is early spin for about 3 ms after every operation, in the hope that the others come soon. Beside
-other work it spins away the very time that they wait for: with two cores and a load of 4, two spinning threads were four times
-slower than two that sleep, while on a quiet machine both were equally fast (`benchmarks/busy_machine.py`).
+other work it spins away the very time that they wait for: on two cores with a load of ten, training was six to seven times faster
+with threads that sleep at once (`benchmarks/busy_machine.py`).
 """
 
 import os
