@@ -5,6 +5,7 @@ import sys
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
 from experiment.program import run_main
+from experiment.threads import prepare_threads
 from pretrain.config import PretrainConfig
 
 DESCRIPTION = """Pretrain a BERT from scratch on raw Korean text: MLM and next-sentence prediction, with a WordPiece
@@ -24,6 +25,7 @@ folder; go on with: python run.py --resume auto"""
 
 def main() -> None:
     config = parse(PretrainConfig, sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
+    prepare_threads(config.threads, config.devices)
     # Heavy imports wait until the command line is known to be sound.
     from pretrain.pipeline import SENTENCES, pretrain
 

@@ -5,6 +5,7 @@ import sys
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
 from experiment.program import run_main
+from experiment.threads import prepare_threads
 from finetune.tasks import config_class
 
 DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT) or for named entities (--task ner, a CRF over
@@ -26,6 +27,7 @@ INTERRUPTED = (
 
 def main() -> None:
     config = parse(config_class(sys.argv[1:]), sys.argv[1:], description=DESCRIPTION, epilog=EXAMPLES)
+    prepare_threads(config.threads, config.devices)
     # Heavy imports wait until the command line is known to be sound.
     from finetune.pipeline import SENTENCES, fine_tune
 

@@ -70,7 +70,7 @@ class Ours:
 
     def infer(self, precision: torch.dtype) -> None:
         words = "32-true" if precision == torch.float32 else "bf16-mixed"
-        self.model.answer(self.texts, self.aligned, Machine(torch.device("cpu"), words, 1.0))
+        self.model.answer(self.texts, self.aligned, Machine(torch.device("cpu"), words))
 
 
 class Published:

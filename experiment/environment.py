@@ -5,6 +5,7 @@ imported only by the functions that need it.
 """
 
 import importlib.metadata
+import math
 import os
 import platform
 import subprocess
@@ -70,10 +71,61 @@ def cpu_name() -> str:
 
 
 def cpu_cores() -> int:
-    """Cores that this process may use, which under a job scheduler are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use, which under a job scheduler or in a container are fewer than the machine has.
+
+    A limit of one and a half is two: threads that sleep while they wait use both to three quarters.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else min(cores, max(1, math.ceil(quota)))
+
+
+def cpu_quota(root: Path = Path("/")) -> float | None:
+    """The CPU time that a container's or a job's limit leaves this process, in cores; None without a limit.
+
+    It is the least of the limits of the process's control group and of all groups around it.
+
+    Args:
+        root: of the file system; another one for tests.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None  # not Linux
+    limits = []
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            mounts, read = ("", "unified"), _limit_v2
+        elif "cpu" in controllers.split(","):
+            mounts, read = (controllers, "cpu"), _limit_v1
+        else:
+            continue
+        # A container sees its own group at the root of the mount, but often the host's path of it.
+        group = Path(path.lstrip("/"))
+        folders = [root / "sys/fs/cgroup" / mount / each for mount in mounts for each in (group, *group.parents)]
+        limits += [limit for folder in dict.fromkeys(folders) if (limit := read(folder)) is not None]
+    return min(limits, default=None)
+
+
+def _limit_v2(folder: Path) -> float | None:
+    """Of a group: "150000 100000" in `cpu.max` are 1.5 cores, "max 100000" no limit."""
+    try:
+        quota, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _limit_v1(folder: Path) -> float | None:
+    """Of a group in the first version of control groups, where −1 is no limit."""
+    try:
+        quota, period = (
+            int((folder / f"cpu.cfs_{name}_us").read_text(encoding="utf-8")) for name in ("quota", "period")
+        )
+    except (OSError, ValueError):
+        return None
+    return quota / period if quota > 0 and period > 0 else None
 
 
 def supports_bf16(device: "torch.device") -> bool:
@@ -95,6 +147,11 @@ def matmul_rate(device: "torch.device", dtype: "torch.dtype") -> float:
     for any CPU or GPU, without a table of vendors' peak figures (on GPUs those are some 10 to 30 % higher). Takes less
     than half a second. A product of two n × n matrices counts 2 n³.
     """
+    return max(matmul_rates(device, dtype))
+
+
+def matmul_rates(device: "torch.device", dtype: "torch.dtype") -> list[float]:
+    """Of each product that `matmul_rate` is the best of; where they scatter, the device is at other work, too."""
     import torch
 
     def seconds(left: "torch.Tensor", right: "torch.Tensor") -> float:
@@ -108,18 +165,19 @@ def matmul_rate(device: "torch.device", dtype: "torch.dtype") -> float:
         # Not ones or zeros: a GPU multiplies those faster than anything real, since fewer bits change.
         return [torch.randn(size, size, device=device, dtype=dtype) for _ in range(2)]
 
-    size, best = 512, 0.0
-    matrices = operands(size)
+    size = 512
+    matrices, rates = operands(size), list[float]()
     seconds(*matrices)  # the first call loads the library
     deadline = time.perf_counter() + 0.3
     while time.perf_counter() < deadline:
         elapsed = seconds(*matrices)
-        best = max(best, 2 * size**3 / elapsed)
+        rates.append(2 * size**3 / elapsed)
         # Larger products come closer to the peak; go on to the next size while one takes less than 10 ms.
         if elapsed < 0.01 and size < 8192:
             size *= 2
-            matrices = operands(size)
-    return best
+            matrices, rates = operands(size), []
+            seconds(*matrices)
+    return rates or [2 * size**3 / seconds(*matrices)]
 
 
 def _version(package: str) -> str | None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from experiment.errors import UsageError
-from experiment.memory import out_of_memory
+from experiment.memory import free_memory, is_out_of_memory
 
 
 def rehearse(
@@ -51,14 +51,14 @@ def rehearse(
                 seconds = time.perf_counter() - start
             del state
             return passes, passes * seconds
-        except RuntimeError as error:
-            if not out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
                 raise
         finally:
             for each in parameters:
                 each.grad = None
         state = []
-        torch.accelerator.empty_cache()
+        free_memory()
         if 2 * passes > most:
             raise UsageError(
                 f"a forward pass with the fewest sequences does not fit into the memory of {device}; {flag}"

@@ -94,8 +94,12 @@ class FineTuneConfig(Options):
     left out."""
     accumulate: int | None = option(None, "Device")
     """Forward passes of an optimizer step on each device; follows from --device_batch_size when left out."""
-    precision: Literal["auto", "32", "bf16", "16"] = option("auto", "Device")
-    """auto: bf16 where the device computes in it, else 32."""
+    precision: Literal["auto", "32", "tf32", "bf16", "16"] = option("auto", "Device")
+    """auto: bf16 where the device multiplies in it, else 16 on GPUs with tensor cores for it, else 32. tf32: fp32 with products
+    rounded to TF32, on NVIDIA GPUs from Ampere on; with 32 they are not."""
+    threads: int | None = option(None, "Device")
+    """CPU threads of each process; OMP_NUM_THREADS, or its share of the cores, when left out. Sums depend on it in the last
+    digits, so it is kept with the run."""
 
     output_dir: Path = option(Path("runs"), "Run", "DIR")
     """Holds the run directories (finetune/TASK/NAME) and the tracking store."""
@@ -145,8 +149,8 @@ class FineTuneConfig(Options):
 
 
 _LEAST = {
-    "split_seed": 0, "train_rows": 2, "epochs": 1, "batch_size": 1, "device_batch_size": 1, "accumulate": 1, "weight_decay": 0, "r_drop": 0,
-    "evaluations": 1, "patience": 1, "seed": 0, "folds": 2, "devices": 1, "log_every": 1,
+    "split_seed": 0, "train_rows": 2, "epochs": 1, "batch_size": 1, "device_batch_size": 1, "accumulate": 1, "weight_decay": 0,
+    "r_drop": 0, "evaluations": 1, "patience": 1, "seed": 0, "folds": 2, "devices": 1, "threads": 1, "log_every": 1,
 }  # fmt: skip
 
 SAMPLE_EPOCHS, EPOCHS = 12, 3

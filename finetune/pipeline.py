@@ -15,6 +15,7 @@ from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.peers import PeerMonitor
 from experiment.resume import Beginning, begin
 from experiment.run_directory import PLAN, RunDirectory
+from experiment.threads import choose_threads
 from experiment.tracking import open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
 from finetune.entity.task import ENTITIES
@@ -114,6 +115,7 @@ def _grid(
     if not (directory.path / PLAN).is_file():
         if "checkpoint" not in first.cell:
             config = replace(config, checkpoint=checkpoint.path)  # `latest` may move on while the grid runs
+        config = replace(config, threads=choose_threads(config.threads, config.devices))
         if process_rank() == 0:
             write_yaml(config, directory.config)
     title = Path(config.sweep).stem.replace("_", " ") if config.sweep else "the same settings, repeated"

@@ -69,7 +69,17 @@ def carry_out(
             directory.write_json("data_report.json", run.rows.report() | {"input": task.input_report(run)})
             if parent is None:
                 task.show_start(run)
-        figures = train(task.training(run), run.config, run.machine, directory, console, tracking, peers, checkpoint)
+        figures = train(
+            task.training(run),
+            run.config,
+            run.machine,
+            run.speed.matmul_rate,
+            directory,
+            console,
+            tracking,
+            peers,
+            checkpoint,
+        )
         metrics: dict[str, float] = {}
         if process_rank() == 0:
             outcome = task.ask(run, figures)

@@ -43,14 +43,10 @@ def training_line(run: Run, lengths: Sequence[int]) -> Line2:
 
 
 def device_line(run: Run, encoder: Bert) -> Line2:
-    """Device, precision, attention path, and how fast the device multiplies."""
+    """Device, precision, threads, attention path, and how fast the device multiplies where that is known."""
     machine = run.machine
     attention = choose_path(machine.device, machine.dtype, encoder.config.attention_probs_dropout_prob)
-    return (
-        "device",
-        f"{machine.device.type}, {machine.precision}, {attention} attention; "
-        f"{machine.matmul_rate / 1e9:,.0f} GFLOP/s in a plain matrix product",
-    )
+    return "device", f"{machine.description}, {attention} attention{run.speed.description}"
 
 
 def training_panels(metrics: dict[str, str], unit: str) -> list[Panel]:

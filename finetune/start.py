@@ -16,6 +16,8 @@ from experiment.console import Console
 from experiment.errors import UsageError
 from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
+from experiment.speed import Speed
+from experiment.threads import choose_threads
 from experiment.tracking import RUN_FILE
 from finetune.config import EPOCHS, SAMPLE_EPOCHS, FineTuneConfig, learning_rate_for
 
@@ -96,6 +98,8 @@ class Run(Protocol):
     @property
     def machine(self) -> Machine: ...
     @property
+    def speed(self) -> Speed: ...
+    @property
     def rows(self) -> Any: ...
 
 
@@ -154,6 +158,7 @@ def complete(config: AnyConfig, checkpoint: Checkpoint, encoder: BertConfig, hea
         head_learning_rate=config.head_learning_rate or head_factor * learning_rate,
         max_length=config.max_length or min(LONGEST, positions),
         dropout=encoder.hidden_dropout_prob if config.dropout is None else config.dropout,
+        threads=choose_threads(config.threads, config.devices),
     )
 
 

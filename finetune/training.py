@@ -53,6 +53,7 @@ def train(
     task: Task,
     config: FineTuneConfig,
     machine: Machine,
+    matmul_rate: float | None,
     directory: RunDirectory,
     console: Console,
     tracking: Tracking | None,
@@ -96,7 +97,7 @@ def train(
     monitor = TrainingMonitor(
         log_every=config.log_every,
         flops_per_token=task.encoder.config.flops_per_token(float(data.lengths.mean()), 0.0),
-        matmul_rate=machine.matmul_rate,
+        matmul_rate=matmul_rate,
         counts=lambda batch: (batch.packed.tokens, batch.packed.sequences) if batch.rows else (0, 0),
         places=lambda batch: batch.rows,
         where=task.where,

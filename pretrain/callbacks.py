@@ -93,7 +93,7 @@ class HeldOut(pl.Callback):
         assert isinstance(pl_module, PreTrainingModule)
         parts = torch.zeros(len(self.text), len(SUMS), device=pl_module.device)
         for number in range(trainer.global_rank, len(self.text), trainer.world_size):
-            parts[number] = self.text.sums(number, pl_module.batch_sums)
+            parts[number] = self.text.sums(number, pl_module.batch_sums, pl_module.device)
         metrics = means([math.fsum(column) for column in zip(*global_sums(parts).tolist(), strict=True)])
         self.latest = {f"heldout_{name}": value for name, value in metrics.items()}
         log(trainer, self.latest | {"tokens_seen": self.monitor.tokens})

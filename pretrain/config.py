@@ -10,6 +10,7 @@ from typing import Any, Literal
 from bert_core.config import SIZES, BertConfig
 from experiment.errors import UsageError
 from experiment.options import Options, option
+from experiment.threads import choose_threads
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,12 @@ class PretrainConfig(Options):
     memory, when left out."""
     accumulate: int | None = option(None, "Device")
     """Forward passes of an optimizer step on each device; follows from --device_tokens when left out."""
-    precision: Literal["auto", "32", "bf16", "16"] = option("auto", "Device")
-    """auto: bf16 where the device computes in it, else 32."""
+    precision: Literal["auto", "32", "tf32", "bf16", "16"] = option("auto", "Device")
+    """auto: bf16 where the device multiplies in it, else 16 on GPUs with tensor cores for it, else 32. tf32: fp32 with products
+    rounded to TF32, on NVIDIA GPUs from Ampere on; with 32 they are not."""
+    threads: int | None = option(None, "Device")
+    """CPU threads of each process; OMP_NUM_THREADS, or its share of the cores, when left out. Sums depend on it in the last
+    digits, so it is kept with the run."""
     compile: bool = option(False, "Device")
     """torch.compile the network."""
     checkpoint_activations: bool = option(False, "Device")
@@ -199,6 +204,8 @@ class PretrainConfig(Options):
             filled.pop("vocab_size", None)
         if self.max_steps is None and self.max_minutes is None:
             filled["max_minutes"] = 20.0 if self.corpus else 1.0
+        if self.threads is None:
+            filled["threads"] = choose_threads(None, self.devices)
         if self.cache_dir is None:
             filled["cache_dir"] = self.output_dir / "cache"
         try:
@@ -209,14 +216,15 @@ class PretrainConfig(Options):
 
 _LEAST = {
     "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8, "short_length": 8,
-    "max_steps": 1, "batch_tokens": 8, "device_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
-    "evaluations": 1, "log_every": 1,
+    "max_steps": 1, "batch_tokens": 8, "device_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1,
+    "num_nodes": 1, "threads": 1, "evaluations": 1, "log_every": 1,
 }  # fmt: skip
 
 CHANGEABLE = frozenset(
     {
-        "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "compile",
-        "device_tokens", "accumulate", "checkpoint_activations", "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
+        "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "threads",
+        "compile", "device_tokens", "accumulate", "checkpoint_activations", "output_dir", "resume", "evaluations",
+        "checkpoint_minutes", "log_every", "tracking_uri",
     }
 )  # fmt: skip
 """What a resumed run may be given anew."""

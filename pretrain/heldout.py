@@ -3,7 +3,7 @@
 They depend neither on the run's seed nor on its batches or devices, so figures of different runs can be compared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -31,32 +31,35 @@ class HeldOutText:
     def __init__(self, builder: WindowBuilder) -> None:
         self.builder = builder
         an_epoch = builder.pairs.examples
-        examples: list[Numbered] = []
+        self.examples: list[Numbered] = []
         for number in range(min(EXAMPLES, PASSES * an_epoch)):
             epoch, index = divmod(number, an_epoch)
-            examples.append((epoch, index, builder.pairs.example(epoch, index)))
-        examples.sort(key=lambda example: len(example[2].ids))
-        lengths = [len(example.ids) for _, _, example in examples]
-        count = min(len(examples), max(1, round(sum(lengths) / BATCH_TOKENS)))
-        self._groups = [examples[group] for group in balanced_groups(lengths, count)]
+            self.examples.append((epoch, index, builder.pairs.example(epoch, index)))
+        self.examples.sort(key=lambda example: len(example[2].ids))
+        self._lengths = np.array([len(example.ids) for _, _, example in self.examples])
+        count = min(len(self.examples), max(1, round(int(self._lengths.sum()) / BATCH_TOKENS)))
+        self._groups = [np.arange(group.start, group.stop) for group in balanced_groups(self._lengths, count)]
 
     def __len__(self) -> int:
         """Batches."""
         return len(self._groups)
 
-    @property
-    def examples(self) -> int:
-        return sum(map(len, self._groups))
-
-    def sums(self, number: int, of_batch: Callable[[PreTrainingBatch], Tensor]) -> Tensor:
-        """What `of_batch` gives for a batch; where that does not fit into memory, the sum of its halves."""
-        parts = in_halves(lambda group: of_batch(self.builder.batch(group)), self._groups[number])
-        return torch.stack([found for _, found in parts]).sum(0)
+    def _batch(self, chosen: Sequence[int]) -> PreTrainingBatch:
+        return self.builder.batch([self.examples[number] for number in chosen])
 
     def batches(self) -> list[PreTrainingBatch]:
         """All of them."""
-        return [self.builder.batch(group) for group in self._groups]
+        return [self._batch(group.tolist()) for group in self._groups]
 
     def labels(self) -> np.ndarray:
         """All masked tokens, int64."""
         return np.concatenate([batch.labels.numpy() for batch in self.batches()])
+
+    def sums(self, number: int, of_batch: Callable[[PreTrainingBatch], Tensor], device: torch.device) -> Tensor:
+        """What `of_batch` gives for a batch; where that does not fit into the device's memory, the sum of its parts.
+
+        Raises:
+            UsageError: not even one example fits.
+        """
+        parts = in_halves(lambda chosen: of_batch(self._batch(chosen)), [self._groups[number]], self._lengths, device)
+        return torch.stack([found for _, found in parts]).sum(0)

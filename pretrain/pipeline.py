@@ -34,6 +34,7 @@ from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.rehearsal import rehearse
 from experiment.run_directory import checkpoint_step
+from experiment.speed import Speed, measure_speed
 from experiment.tracking import Tracking, open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
@@ -91,11 +92,15 @@ class Material:
     unigram: Unigram
     network: BertForPreTraining
     machine: Machine
+    speed: Speed
 
 
 def _prepare(run: Run) -> Material:
     """Everything before the first step, so that what can fail for a user's mistake fails here."""
     config = run.config
+    assert config.cache_dir is not None
+    machine = choose_machine(config.accelerator, config.precision, config.threads)
+    speed = measure_speed(machine, config.cache_dir)
     pl.seed_everything(config.seed, verbose=False)
     text = _text(run)
     short = replace(config, max_length=config.short_length, short_length=None) if config.short_length else None
@@ -107,7 +112,8 @@ def _prepare(run: Run) -> Material:
         held_out=held_out,
         unigram=unigram_guess(text.frequencies, held_out.labels()),
         network=_network(config, text),
-        machine=choose_machine(config.accelerator, config.precision),
+        machine=machine,
+        speed=speed,
     )
 
 
@@ -122,14 +128,15 @@ def _carry_out(run: Run, material: Material, peers: PeerMonitor) -> None:
         output_dir=config.output_dir,
         params=as_dict(config) | shape_of(material.network, text),
         tags={name: str(value) for name, value in environment.items() if value is not None}
-        | {"data_fingerprint": text.corpus.fingerprint, "matmul_flops": f"{material.machine.matmul_rate:.3g}"},
+        | {"data_fingerprint": text.corpus.fingerprint}
+        | ({"matmul_flops": f"{rate:.3g}"} if (rate := material.speed.matmul_rate) else {}),
         warn=run.console.warning,
     )
     with told(tracking):
         if process_rank() == 0:
             directory.write_json("data_report.json", text.report())
             text.wordpiece.save(directory.tokenizer)
-            show_start(run, text, material.builder, material.network, material.machine)
+            show_start(run, text, material.builder, material.network, material.machine, material.speed)
         metrics = _train(run, material, tracking, peers)
         if process_rank() == 0:
             write_results(run, text, material.builder, material.unigram, metrics, environment, tracking)
@@ -231,7 +238,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
     monitor = TrainingMonitor(
         log_every=config.log_every,
         flops_per_token=network.config.flops_per_token(material.builder.mean_length, config.mask_rate),
-        matmul_rate=machine.matmul_rate,
+        matmul_rate=material.speed.matmul_rate,
         counts=lambda batch: (batch.tokens, batch.packed.sequences),
         places=lambda batch: batch.documents,
         where=lambda documents: first_places([material.text.corpus.where(document) for document in documents]),

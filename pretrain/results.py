@@ -12,6 +12,7 @@ from experiment.history import read_curves
 from experiment.machine import Machine
 from experiment.plots import Line, Panel, Reference, plot_curves, plot_histogram
 from experiment.report import Example, Paragraph, Picture, Section, Table, write_report
+from experiment.speed import Speed
 from experiment.tracking import Tracking
 from pretrain.batches import PreTrainingBatch, WindowBuilder
 from pretrain.config import PretrainConfig
@@ -32,14 +33,16 @@ def shape_of(network: BertForPreTraining, text: Text) -> dict[str, Any]:
     }
 
 
-def show_start(run: Run, text: Text, builder: WindowBuilder, network: BertForPreTraining, machine: Machine) -> None:
+def show_start(
+    run: Run, text: Text, builder: WindowBuilder, network: BertForPreTraining, machine: Machine, speed: Speed
+) -> None:
     """The first screen: what is trained on what, and three examples as the network gets them."""
     console, config = run.console, run.config
     console.heading(f"SaeBERT · {config.preset} · {'your text' if config.corpus else 'the built-in sample'}")
     if not config.corpus:
         console.note("No --corpus was given, so this run uses generated petitions and wiki pages.")
-    console.table([*_data_rows(text), *_run_rows(run, builder, network, machine)])
-    for note in _data_notes(text, config.second_objective):
+    console.table([*_data_rows(text), *_run_rows(run, builder, network, machine, speed)])
+    for note in [*_data_notes(text, config.second_objective), *speed.notes(machine)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(text.wordpiece, builder[0][0]):
@@ -62,7 +65,9 @@ def _data_rows(text: Text) -> list[tuple[str, str]]:
     ]
 
 
-def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, machine: Machine) -> list[tuple[str, str]]:
+def _run_rows(
+    run: Run, builder: WindowBuilder, network: BertForPreTraining, machine: Machine, speed: Speed
+) -> list[tuple[str, str]]:
     config, shape = run.config, network.config
     tokens_an_epoch = builder.pairs.examples * builder.mean_length
     length = f"{config.max_steps:,} steps" if config.max_steps else f"{config.max_minutes:g} minutes"
@@ -84,9 +89,8 @@ def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, mac
         ("length", length),
         (
             "device",
-            f"{machine.device.type}, {machine.precision}, {attention} attention, "
-            f"{workers} loader {'process' if workers == 1 else 'processes'}; "
-            f"{machine.matmul_rate / 1e9:,.0f} GFLOP/s in a plain matrix product",
+            f"{machine.description}, {attention} attention, "
+            f"{workers} loader {'process' if workers == 1 else 'processes'}{speed.description}",
         ),
         ("run", str(run.directory.path)),
     ]

@@ -22,3 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+@pytest.fixture
+def device_without_float64():
+    """Torch is imported here and not above, since few tests need it before it is told of the threads."""
+    from simulated_device import DeviceWithoutFloat64
+
+    return DeviceWithoutFloat64()

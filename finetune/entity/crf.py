@@ -16,7 +16,7 @@ without a CRF, stay 0.
 all sentences of a batch walk back together. It has no marginals; `span_probabilities` adds those of whole entities.
 
 Dimension letters: B sentences   L characters of the longest   C tags   S spans
-All of it is to be computed in fp32: in bf16 a log-likelihood of −350 is off by 4 nats.
+All of it is to be computed in fp32: in bf16 a log-likelihood of −350 is off by 4 nats. The marginals take fp64.
 """
 
 from typing import NamedTuple, TypeVar
@@ -123,18 +123,20 @@ class BioCRF(CRF):
     def span_probabilities(self, emissions: Tensor, mask: Tensor, spans: Spans) -> Tensor:
         """The probability that exactly this span is an entity of this type: the sum over all tag sequences in which it is.
 
+        On the CPU, wherever the CRF is: it takes fp64, which not every device has.
+
         Args:
             emissions: [B, L, C].
             mask: bool [B, L].
             spans: which ones.
 
         Returns:
-            fp64 [S], within [0, 1].
+            fp64 [S], within [0, 1], on the CPU.
         """
-        emissions = emissions.double()
+        emissions, mask, spans = emissions.cpu().double(), mask.cpu(), Spans(*(each.cpu() for each in spans))
         with parametrize.cached():
-            transitions, start = self.transitions.double(), self.start_transitions.double()
-            end = self.end_transitions.double()
+            transitions, start = self.transitions.cpu().double(), self.start_transitions.cpu().double()
+            end = self.end_transitions.cpu().double()
         before, after = _sums(emissions, mask, transitions, start, end)
         total = torch.logsumexp(before[torch.arange(len(mask)), mask.sum(1) - 1] + end, 1)  # [B]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from bert_core.model import Bert
 from bert_core.pretrained import from_pretrained, save_pretrained
@@ -23,6 +24,7 @@ from data.entities import NamedEntity, TaggedText
 from data.errors import DataError
 from data.tokenizer import WordPiece
 from experiment.machine import Machine
+from experiment.memory import in_halves
 from experiment.run_directory import replacing
 from finetune.batches import evaluation_batches
 from finetune.entity.alignment import Aligned, Aligner, AlignmentOptions
@@ -103,24 +105,32 @@ class EntityModel:
             machine: where the network is; its precision is used.
             share: this process and the number of processes: each answers for its part, and finds nothing elsewhere.
             report: is called with the texts that are done, and all of them.
+
+        Raises:
+            UsageError: a single text does not fit into the device's memory.
         """
         found: list[tuple[FoundEntity, ...]] = [()] * len(texts)
         numbers = [self.numbers(text) for text in aligned]
         asked = np.array([row for row, text in enumerate(aligned) if len(text.token)], dtype=np.int64)
+        lengths = np.array([text.length for text in aligned], dtype=np.int64)
+        batches = [asked[batch] for batch in evaluation_batches(lengths[asked])[share[0] :: share[1]]]
+        crf = self.network.head.crf
         was_training, done = self.network.training, 0
         self.network.eval()
+
+        def scores_and_tags(rows: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+            batch = make_batch(aligned, numbers, rows)
+            here = batch.to(machine.device)
+            scores = self.network(here)
+            with torch.autocast(machine.device.type, enabled=False):
+                return scores.cpu(), crf.best_tags(scores, here.mask).cpu(), batch.mask
+
         try:
             with torch.inference_mode(), machine.autocast():
-                lengths = np.array([aligned[row].length for row in asked])
-                for batch_rows in evaluation_batches(lengths)[share[0] :: share[1]]:
-                    rows = asked[batch_rows].tolist()
-                    batch = make_batch(aligned, numbers, rows).to(machine.device)
-                    scores = self.network(batch)
-                    with torch.autocast(machine.device.type, enabled=False):
-                        crf = self.network.head.crf
-                        spans = find_spans(crf.best_tags(scores, batch.mask))
-                        sure = crf.span_probabilities(scores, batch.mask, spans).cpu().numpy()
-                    places = torch.stack(spans, 1).cpu().numpy()
+                for rows, (scores, tags, mask) in in_halves(scores_and_tags, batches, lengths, machine.device):
+                    spans = find_spans(tags)
+                    sure = crf.span_probabilities(scores, mask, spans).numpy()
+                    places = torch.stack(spans, 1).numpy()
                     for number, row in enumerate(rows):
                         own = places[:, 0] == number
                         found[row] = _apart(aligned[row].entities(places[own, 1:], self.types), sure[own].tolist())

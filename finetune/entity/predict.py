@@ -69,7 +69,7 @@ def predict(config: EntityConfig, console: Console) -> Path:
     assert config.predict is not None
     named = config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, "finetune/ner").path]
     folders = [folder for path in named for folder in model_folders(path, DESCRIPTION_FILE, "ner")]
-    machine = choose_machine(config.accelerator, config.precision)
+    machine = choose_machine(config.accelerator, config.precision, config.threads)
     texts = _open(config)
     models = {str(folder): EntityModel.load(folder) for folder in folders}
     console.heading(f"SaeBERT · named entities · {texts.size:,} {'texts' if texts.labelled else 'lines'} to read")

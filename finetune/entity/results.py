@@ -71,7 +71,7 @@ def show_start(run: EntityRun) -> None:
     if not config.train_file:
         console.note("No --train_file was given, so this run uses generated sentences.")
     console.table([*_data_rows(run), *_run_rows(run)])
-    for note in run.rows.notes:
+    for note in [*run.rows.notes, *run.speed.notes(run.machine)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(run):
@@ -198,7 +198,7 @@ def _write_report(run: EntityRun, outcome: Outcome, environment: dict[str, Any])
                 "Result",
                 [
                     Table(*_result_table(outcome)),
-                    *[Paragraph(sentence) for sentence in _explanation(run)],
+                    *[Paragraph(sentence) for sentence in _explanation(run, outcome)],
                     Picture(plots / "curves.png", "Training"),
                 ],
             ),
@@ -236,8 +236,19 @@ def _result_table(outcome: Outcome) -> tuple[list[tuple[str, ...]], tuple[str, .
     return percent_rows(METRICS, columns), ("", *columns)
 
 
-def _explanation(run: EntityRun) -> list[str]:
+def _is_useless(outcome: Outcome) -> bool:
+    """Whether who answers with no entity at all would score as much."""
+    return list(outcome.metrics.values())[-1]["entity_f1"] == 0
+
+
+def _explanation(run: EntityRun, outcome: Outcome) -> list[str]:
     said = [EXPLANATION]
+    if _is_useless(outcome):
+        said.insert(
+            0,
+            "Not one entity was found rightly, so this model is no better than an empty answer: train for more --epochs, or "
+            "start from a longer pretraining.",
+        )
     if not run.config.train_file:
         said.append("Trained on the built-in sample: enough to see that everything works, not enough to be of use.")
     return said
@@ -251,7 +262,7 @@ def show_results(run: EntityRun, outcome: Outcome, tracking: Tracking | None) ->
     console.table(rows, header)
     console.table(score_rows(type_scores(outcome.last, outcome.types)), SCORE_HEADER)
     console.note(trained(outcome.figures))
-    for sentence in _explanation(run):
+    for sentence in _explanation(run, outcome):
         console.text(sentence)
     wrong = mistakes(outcome.last)[:EXAMPLES]
     if wrong:
@@ -260,7 +271,9 @@ def show_results(run: EntityRun, outcome: Outcome, tracking: Tracking | None) ->
         title = ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in mistake.kinds.items() if count)
         console.example(f"{title}; right is: {mistake.gold}", mistake.found)
     path = run.directory.path
-    commands = [("predict", f"python run_finetune.py --task ner --predict FILE --checkpoint {path}")]
+    commands = []
+    if not _is_useless(outcome):
+        commands.append(("predict", f"python run_finetune.py --task ner --predict FILE --checkpoint {path}"))
     if not run.config.train_file:
         commands.append(("your own texts", "python run_finetune.py --task ner --train_file FILE"))
     lying = [

@@ -12,6 +12,7 @@ from experiment.distributed import process_rank
 from experiment.machine import Machine, choose_machine
 from experiment.options import write_yaml
 from experiment.run_directory import RunDirectory
+from experiment.speed import Speed, measure_speed
 from finetune.entity.alignment import Aligned, Aligner, AlignmentOptions, spans_of
 from finetune.entity.config import EntityConfig
 from finetune.entity.head import HeadOptions
@@ -35,6 +36,7 @@ class EntityRun:
     directory: RunDirectory
     console: Console
     machine: Machine
+    speed: Speed
     rows: EntityRows
     aligned: dict[str, list[Aligned]]
     """By use: train, dev, test."""
@@ -54,6 +56,7 @@ def prepare_run(config: EntityConfig, directory: RunDirectory, console: Console,
     encoder = checkpoint.encoder(config.dropout, config.random_weights)
     config = complete(config, checkpoint, encoder.config, HEAD_FACTOR)
     assert config.max_length is not None and config.dropout is not None
+    machine = choose_machine(config.accelerator, config.precision, config.threads)
     if process_rank() == 0:
         write_yaml(config, directory.config)
     alignment = AlignmentOptions(config.unit, config.max_length)
@@ -64,7 +67,8 @@ def prepare_run(config: EntityConfig, directory: RunDirectory, console: Console,
         checkpoint=checkpoint,
         directory=directory,
         console=console,
-        machine=choose_machine(config.accelerator, config.precision),
+        machine=machine,
+        speed=measure_speed(machine, config.output_dir / "cache"),
         rows=rows,
         aligned=aligned,
         model=EntityModel.new(

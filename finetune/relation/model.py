@@ -23,6 +23,7 @@ from data.errors import DataError
 from data.relations import Relation
 from data.tokenizer import WordPiece
 from experiment.machine import Machine
+from experiment.memory import in_halves
 from experiment.run_directory import replacing
 from finetune.batches import Batch, evaluation_batches
 from finetune.relation.head import BertForRelation, HeadOptions, Spans, entity_spans
@@ -86,18 +87,26 @@ class RelationModel:
             machine: where the network is; its precision is used.
             share: this process and the number of processes: each answers for its part and leaves zeros elsewhere.
             report: is called with the rows that are done, and all rows.
+
+        Raises:
+            UsageError: a single row does not fit into the device's memory.
         """
         answers = np.zeros((len(marked), len(self.labels)))
+        lengths = np.array([len(row.ids) for row in marked])
+        batches = evaluation_batches(lengths)[share[0] :: share[1]]
         was_training, done = self.network.training, 0
         self.network.eval()
+
+        def log_probabilities(rows: list[int]) -> Tensor:
+            chosen = [marked[row] for row in rows]
+            packed = pack([row.ids for row in chosen], [row.types for row in chosen])
+            spans = entity_spans(chosen, packed)
+            return self.network(packed.to(machine.device), spans.to(machine.device)).cpu()
+
         try:
             with torch.inference_mode(), machine.autocast():
-                for rows in evaluation_batches(np.array([len(row.ids) for row in marked]))[share[0] :: share[1]]:
-                    chosen = [marked[row] for row in rows]
-                    packed = pack([row.ids for row in chosen], [row.types for row in chosen])
-                    spans = entity_spans(chosen, packed)
-                    logs = self.network(packed.to(machine.device), spans.to(machine.device))
-                    answers[rows] = logs.double().softmax(-1).cpu().numpy()
+                for rows, logs in in_halves(log_probabilities, batches, lengths, machine.device):
+                    answers[rows] = logs.double().softmax(-1).numpy()
                     done += len(rows)
                     report(done, len(marked))
         finally:

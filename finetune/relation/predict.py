@@ -36,7 +36,7 @@ def predict(config: RelationConfig, console: Console) -> Path:
     assert config.predict is not None
     named = config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, "finetune/re").path]
     folders = [folder for path in named for folder in model_folders(path, DESCRIPTION_FILE, "re")]
-    machine = choose_machine(config.accelerator, config.precision)
+    machine = choose_machine(config.accelerator, config.precision, config.threads)
     file = read_relations(config.predict, needs_label=False, strict=config.strict)
     console.heading(f"SaeBERT · relations · {len(file.ids):,} rows to predict")
     parts = {}

@@ -62,7 +62,7 @@ def show_start(run: RelationRun) -> None:
     if not config.train_file:
         console.note("No --train_file was given, so this run uses generated relations.")
     console.table([*_data_rows(run), *_run_rows(run)])
-    for note in [*run.rows.notes, *type_notes(run.model.marker)]:
+    for note in [*run.rows.notes, *type_notes(run.model.marker), *run.speed.notes(run.machine)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(run):
@@ -174,7 +174,9 @@ def _write_report(run: RelationRun, outcome: Outcome, environment: dict[str, Any
         run.directory.path / "report.html",
         "SaeBERT relations",
         [
-            Section("Result", [Table(rows, header), *_explanation(run), Picture(plots / "curves.png", "Training")]),
+            Section(
+                "Result", [Table(rows, header), *_explanation(run, outcome), Picture(plots / "curves.png", "Training")]
+            ),
             Section(
                 "By relation",
                 [
@@ -207,17 +209,37 @@ def _last(outcome: Outcome) -> str:
     return list(outcome.predictions)[-1]
 
 
+def _guess(run: RelationRun, outcome: Outcome) -> dict[str, float]:
+    """What a guess would score on the rows that are looked at in detail."""
+    return guess(outcome.predictions[_last(outcome)], run.model.shares, run.config.negative_label)
+
+
 def _result_table(run: RelationRun, outcome: Outcome) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """Rows and header: this model, and what a guess would score."""
-    use = _last(outcome)
-    guessed = guess(outcome.predictions[use], run.model.shares, run.config.negative_label)
     columns = {f"{name} rows": metrics for name, metrics in outcome.metrics.items()}
-    columns |= {"a guess": guessed}
+    columns |= {"a guess": _guess(run, outcome)}
     return percent_rows(METRICS, columns), ("", *columns)
 
 
-def _explanation(run: RelationRun) -> list[Paragraph]:
-    said = ["A guess answers with the most common label, and ranks the rows at random."]
+def _no_better(run: RelationRun, outcome: Outcome) -> list[str]:
+    """The metrics by which this model is not above a guess."""
+    metrics, guessed = outcome.metrics[_last(outcome)], _guess(run, outcome)
+    return [name for name in METRICS if metrics[name] <= guessed[name]]
+
+
+def _is_useless(run: RelationRun, outcome: Outcome) -> bool:
+    """Whether it is no better than a guess by what the best evaluation is chosen by. Accuracy alone may be worse: a model that
+    finds rare relations is wrong about common ones more often."""
+    return bool({"micro_f1", "auprc"} & set(_no_better(run, outcome)))
+
+
+def _explanation(run: RelationRun, outcome: Outcome) -> list[Paragraph]:
+    said = []
+    if worse := _no_better(run, outcome):
+        said.append(f"By {', '.join(METRICS[name] for name in worse)} this model is no better than a guess.")
+    if _is_useless(run, outcome):
+        said[-1] += " It has not learnt the relations: train for more --epochs, or start from a longer pretraining."
+    said.append("A guess answers with the most common label, and ranks the rows at random.")
     if run.config.negative_label in run.rows.labels:
         said.append(f"Micro and macro F1 leave {run.config.negative_label} out; micro F1 and AUPRC are KLUE's.")
     missing = len(run.rows.labels) - len({row.label for row in run.rows.test or run.rows.dev} & set(run.rows.labels))
@@ -235,7 +257,7 @@ def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) 
     rows, header = _result_table(run, outcome)
     console.table(rows, header)
     console.note(trained(outcome.figures))
-    for paragraph in _explanation(run):
+    for paragraph in _explanation(run, outcome):
         console.text(paragraph.text)
     wrong = mistakes(outcome.predictions[_last(outcome)])[:EXAMPLES]
     if wrong:
@@ -243,7 +265,9 @@ def show_results(run: RelationRun, outcome: Outcome, tracking: Tracking | None) 
     for mistake in wrong:
         console.example(f"{mistake.label}, answered as {mistake.answer} ({mistake.probability:.0%})", mistake.text)
     path = run.directory.path
-    commands = [("predict", f"python run_finetune.py --task re --predict FILE --checkpoint {path}")]
+    commands = []
+    if not _is_useless(run, outcome):
+        commands.append(("predict", f"python run_finetune.py --task re --predict FILE --checkpoint {path}"))
     if not run.config.train_file:
         commands.append(("your own rows", "python run_finetune.py --task re --train_file FILE"))
     lying = [

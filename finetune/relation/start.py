@@ -13,6 +13,7 @@ from experiment.distributed import process_rank
 from experiment.machine import Machine, choose_machine
 from experiment.options import write_yaml
 from experiment.run_directory import RunDirectory
+from experiment.speed import Speed, measure_speed
 from finetune.relation.config import RelationConfig
 from finetune.relation.head import BertForRelation, HeadOptions
 from finetune.relation.marking import Marked, MarkerOptions, RelationMarker
@@ -31,6 +32,7 @@ class RelationRun:
     directory: RunDirectory
     console: Console
     machine: Machine
+    speed: Speed
     rows: RelationRows
     marked: dict[str, list[Marked]]
     """By use: train, dev, test."""
@@ -55,6 +57,7 @@ def prepare_run(config: RelationConfig, directory: RunDirectory, console: Consol
     encoder = checkpoint.encoder(config.dropout, config.random_weights)
     config = complete(config, checkpoint, encoder.config)
     assert config.max_length is not None and config.dropout is not None
+    machine = choose_machine(config.accelerator, config.precision, config.threads)
     if process_rank() == 0:
         write_yaml(config, directory.config)
     marker = RelationMarker(wordpiece, MarkerOptions(config.markers, config.query, config.max_length), types=rows.types)
@@ -80,7 +83,8 @@ def prepare_run(config: RelationConfig, directory: RunDirectory, console: Consol
         checkpoint=checkpoint,
         directory=directory,
         console=console,
-        machine=choose_machine(config.accelerator, config.precision),
+        machine=machine,
+        speed=measure_speed(machine, config.output_dir / "cache"),
         rows=rows,
         marked={use: marker.mark(part) for use, part in _parts(rows).items()},
         model=model,

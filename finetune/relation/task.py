@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from experiment.console import first_places
 from finetune.batches import FineTuningData
@@ -36,7 +36,7 @@ def training(run: RelationRun) -> Task:
         label_smoothing=config.label_smoothing,
         focal_gamma=config.focal_gamma,
         class_weights=balanced_weights(model.counts, config.class_weights),
-    ).to(machine.device)
+    )
 
     def loss(batch: RelationBatch) -> Tensor:
         log_p = model.network(batch.packed, batch.spans)
@@ -51,13 +51,13 @@ def training(run: RelationRun) -> Task:
         assert data.trainer is not None
         trainer = data.trainer
         share = (trainer.global_rank, trainer.world_size)
-        part = torch.from_numpy(model.probabilities(run.marked["dev"], machine, share=share))
-        together = trainer.strategy.reduce(part.to(trainer.strategy.root_device), reduce_op="sum")
-        answers = Predictions.of_rows(rows.dev, model.labels, together.cpu().numpy())
+        mine = model.probabilities(run.marked["dev"], machine, share=share)
+        together = mine if share[1] == 1 else _added(mine, share[1])
+        answers = Predictions.of_rows(rows.dev, model.labels, together)
         return metrics_of(answers, model.negative_label)
 
     return Task(
-        network=model.network,
+        network=nn.ModuleDict({"model": model.network, "criterion": criterion}),  # what moves to the device
         encoder=model.network.bert,
         data=data,
         loss=loss,
@@ -66,6 +66,14 @@ def training(run: RelationRun) -> Task:
         save=lambda: model.save(run.directory.model),
         where=lambda chosen: first_places([rows.train[row].where for row in chosen]),
     )
+
+
+def _added(mine: np.ndarray, processes: int) -> np.ndarray:
+    """The answers of all processes, each of which has left zeros for the rows of the others. As objects and not by a sum on
+    the device, which may have no float64."""
+    parts: list[np.ndarray] = [mine] * processes
+    torch.distributed.all_gather_object(parts, mine)
+    return np.sum(parts, axis=0)
 
 
 def ask(run: RelationRun, figures: dict[str, float]) -> Outcome:

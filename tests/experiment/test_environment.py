@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiment.environment import describe_environment, git_commit, matmul_rate, supports_bf16
+from experiment import environment
+from experiment.environment import cpu_cores, cpu_quota, describe_environment, git_commit, matmul_rate, supports_bf16
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -62,3 +63,70 @@ def test_the_matmul_rate_is_that_of_real_products() -> None:
     rate = matmul_rate(torch.device("cpu"), torch.float32)
     assert 1e8 < rate < 1e14
     assert isinstance(supports_bf16(torch.device("cpu")), bool)
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n", encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({}, None),
+        ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "max 100000"}, None),
+        ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5),
+        (
+            {
+                "proc/self/cgroup": "0::/system.slice/job.scope",
+                "sys/fs/cgroup/system.slice/cpu.max": "400000 100000",
+                "sys/fs/cgroup/system.slice/job.scope/cpu.max": "800000 100000",
+            },
+            4,
+        ),
+        ({"proc/self/cgroup": "0::/docker/4f2a", "sys/fs/cgroup/cpu.max": "200000 100000"}, 2),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/a\n3:cpu,cpuacct:/slurm/job_1\n0::/",
+                "sys/fs/cgroup/cpu,cpuacct/slurm/job_1/cpu.cfs_quota_us": "300000",
+                "sys/fs/cgroup/cpu,cpuacct/slurm/job_1/cpu.cfs_period_us": "100000",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
+            },
+            3,
+        ),
+        (
+            {
+                "proc/self/cgroup": "2:cpu:/docker/4f2a",
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "50000",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            },
+            0.5,
+        ),
+    ],
+    ids=[
+        "not Linux",
+        "none",
+        "a container",
+        "the outer group",
+        "the host's path",
+        "version 1",
+        "version 1, the host's path",
+    ],
+)
+def test_the_quota_of_a_container(tmp_path: Path, files: dict[str, str], quota: float | None) -> None:
+    assert cpu_quota(write(tmp_path, files)) == quota
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [(None, 8), (0.5, 1), (1.5, 2), (3.0, 3), (64.0, 8)], ids=["none", "half", "1.5", "3", "64"]
+)
+def test_a_process_uses_no_more_cores_than_its_quota(
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(environment, "cpu_quota", lambda: quota)
+    assert cpu_cores() == cores

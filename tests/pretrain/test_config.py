@@ -116,3 +116,11 @@ def test_a_given_network_is_not_read_beyond_its_positions(tmp_path):
 def test_more_tokens_a_step_than_the_passes_hold_are_refused():
     with pytest.raises(ValueError, match=r"--accumulate 2 passes of --device_tokens 100 on 3 devices are fewer"):
         PretrainConfig(batch_tokens=1000, device_tokens=100, accumulate=2, devices=3)
+
+
+def test_the_number_of_threads_is_chosen_once_and_kept(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    resolved = PretrainConfig().resolved()
+    assert resolved.threads == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert resolved.resolved().threads == 3 and PretrainConfig(threads=2).resolved().threads == 2
