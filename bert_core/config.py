@@ -35,6 +35,8 @@ class BertConfig:
     """Added to the variance in each LayerNorm."""
     pad_token_id: int = 0
     """Only carried along for other software: packed batches hold no padding."""
+    trained_positions: int | None = None
+    """How many of the positions training has seen, from the first on; all of them where it is not said."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -68,7 +70,8 @@ class BertConfig:
     def to_json(self, architecture: str = "BertForPreTraining") -> str:
         """The text of `config.json`, readable by Hugging Face's `AutoConfig`; `architecture` is their class of the weights."""
         fixed = {"architectures": [architecture], "model_type": "bert", "hidden_act": "gelu"}
-        return json.dumps(fixed | dataclasses.asdict(self), indent=2) + "\n"
+        values = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return json.dumps(fixed | values, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, path: Path) -> "BertConfig":

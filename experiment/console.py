@@ -113,6 +113,19 @@ class Console:
         self._print(Text(f"warning: {text}", style="yellow"))
 
     @contextmanager
+    def phase(self, label: str) -> Iterator[None]:
+        """Work whose end cannot be foreseen, such as compiling: what it is while it goes on, and how long it took."""
+        start = time.monotonic()
+        if self.live:
+            with self.rich.status(Text(f"{label} …"), spinner_style="green"):
+                yield
+        else:
+            yield
+        seconds = time.monotonic() - start
+        if seconds >= 1:
+            self.note(f"{label}: {duration(seconds)}.")
+
+    @contextmanager
     def progress(self, label: str, unit: str = "bytes") -> Iterator[Callable[[int, int], None]]:
         """Progress over bytes, or over what `unit` names in the plural: gives a function `report(done, total)`, to be
         called as often as wanted.
@@ -203,3 +216,8 @@ def quantity(number: float) -> str:
 def is_number(cell: str) -> bool:
     """Whether a cell of a table is a figure: digits, signs and separators, with at most a % behind."""
     return bool(cell) and cell[-1] in "0123456789%" and all(c in "0123456789.,+-−% e" for c in cell)
+
+
+def first_places(where: Sequence[str], shown: int = 5) -> str:
+    """The first of some places in files, and how many more there are."""
+    return ", ".join(where[:shown]) + (f" and {len(where) - shown} more" if len(where) > shown else "")

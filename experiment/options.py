@@ -2,11 +2,11 @@
 
 A configuration is a dataclass with a docstring under each field:
 
-    @dataclass
-    class Config:
+    @dataclass(frozen=True)
+    class Config(Options):
         corpus: list[Path] = option([], "Data", "PATH")
         \"\"\"Files and folders of raw text.\"\"\"
-        preset: Literal["tiny", "mini"] = "tiny"
+        preset: Literal["tiny", "mini"] = option("tiny", "Network")
         \"\"\"Size of the network.\"\"\"
 
 `parse(Config, ["--preset", "mini", "--corpus", "청원.jsonl", "위키.txt"], description=…)` gives the instance,
@@ -18,33 +18,32 @@ Field types: `int`, `float`, `str`, `bool` (`--name`, `--no_name`), `Path`, `Lit
 Which contradictions a configuration refuses is its own affair: a `ValueError` or `UsageError` out of its
 `__post_init__` reaches the user as a sentence.
 
-What it does not do: nested dataclasses, positional arguments, abbreviated flags, values from the environment.
+The command line is read by argparse and files by PyYAML; what is here gives them types. jsonargparse (4.53) and tyro
+(1.0) were tried in their place, and lose what users have. jsonargparse reports a value of a file without the line, and
+in a paragraph of types; takes null for any option and the second of two equal names; reads `preset: no` and
+`name: 2026` as something else than text; ends with a traceback at `!!int ''`; and needs yaml for `--help`. tyro answers
+with a framed paragraph, takes `--max-steps` for `--max_steps`, does not say what was given, and reads no file. Either
+would have left the reading of files, the sentences and the groups of `--help` here.
 """
 
+import argparse
 import ast
-import dataclasses
-import difflib
 import inspect
 import math
 import shutil
 import textwrap
 import types
 import typing
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from experiment.errors import UsageError
+from experiment.option_file import KINDS, Option, OptionFile, nearest
 from experiment.run_directory import replacing
 
-if TYPE_CHECKING:
-    import yaml
-
-Config = TypeVar("Config")
-
-_WHAT = {int: "a whole number", float: "a number", str: "text", Path: "a path", bool: "true or false"}
-_METAVAR = {int: "N", float: "X", str: "TEXT", Path: "PATH"}
+_METAVAR = {int: "N", float: "X", str: "TEXT", Path: "PATH", bool: ""}
 
 
 def option(default: Any, group: str, metavar: str | None = None) -> Any:
@@ -52,77 +51,55 @@ def option(default: Any, group: str, metavar: str | None = None) -> Any:
     there."""
     metadata = {"group": group} | ({"metavar": metavar} if metavar else {})
     if default == []:
-        return dataclasses.field(default_factory=list, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        return field(default_factory=list, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True)
-class Option:
-    """One field of a configuration, as the command line and the file see it."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every configuration inherits from. One with a `__post_init__` of its own calls this one's.
 
-    name: str
-    kind: type
-    """Type of the value, or of one item: int, float, str, bool or Path."""
-    choices: tuple[str, ...]
-    """Texts allowed (from a `Literal`); empty for any."""
-    container: type | None
-    """`list` or `tuple` where the field takes several values."""
-    optional: bool
-    """Whether None is a value."""
-    default: Any
+    A slot keeps `given` out of `vars(config)`, which are the options.
+    """
+
+    given: frozenset[str] = field(default=typing.cast(Any, None), kw_only=True, repr=False, compare=False)
+    """Names of the options that were given, by a flag or in a file, their default's value or another. No option itself.
+    `dataclasses.replace` keeps it. For a configuration made in Python: the options that differ from their default."""
+
+    def __post_init__(self) -> None:
+        if self.given is None:
+            different = (f.name for f in option_fields(self) if getattr(self, f.name) != default_of(f))
+            object.__setattr__(self, "given", frozenset(different))
+
+
+Config = TypeVar("Config", bound=Options)
+
+
+def option_fields(config: Options | type[Options]) -> list[Field[Any]]:
+    """The fields of a configuration, or of its class, that are options."""
+    return [f for f in fields(config) if f.name != "given"]
+
+
+def default_of(option_field: Field[Any]) -> Any:
     """The default, or `MISSING` where the option must be given."""
-    help: str
-    group: str
-    metavar: str
-
-    @property
-    def what(self) -> str:
-        """What one value must be, for messages: "a whole number", "one of tiny, mini"."""
-        return f"one of {', '.join(self.choices)}" if self.choices else _WHAT[self.kind]
-
-    def item(self, value: object) -> Any:
-        """One value out of its text on the command line, or out of the YAML value.
-
-        Raises ValueError where it is none; the caller says where.
-        """
-        if self.kind is bool:
-            if isinstance(value, bool):
-                return value
-        elif self.kind is int:
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-            if isinstance(value, str):
-                return int(value)
-        elif self.kind is float:
-            # YAML 1.1 reads 1e-4 (no dot) as text, so a text is as good as a number.
-            if isinstance(value, int | float | str) and not isinstance(value, bool):
-                number = float(value)
-                if math.isfinite(number):
-                    return number
-        elif isinstance(value, str) and (not self.choices or value in self.choices):
-            return Path(value) if self.kind is Path else value
-        raise ValueError
-
-    def value(self, given: object) -> Any:
-        """The field's value out of what was given: an item, a list of items, or None.
-
-        A single item may stand for a list of one. Raises ValueError.
-        """
-        if self.optional and (given is None or (given == "none" and self.kind is not str)):
-            return None
-        if self.container is None:
-            return self.item(given)
-        items = given if isinstance(given, list) else [given]
-        return self.container(self.item(item) for item in items)
+    return option_field.default if option_field.default_factory is MISSING else option_field.default_factory()
 
 
-def read_options(config_class: type) -> dict[str, Option]:
+_CONFIG = Option(
+    "config",
+    Path,
+    help="Read options from a YAML file, with the names of these flags; flags win over it.",
+    metavar="FILE",
+)
+
+
+def read_options(config_class: type[Options]) -> dict[str, Option]:
     """The options of a configuration class by name, in the order of its fields."""
     hints = typing.get_type_hints(config_class)
     documentation = _field_docstrings(config_class)
     options = {}
-    for field in fields(config_class):
-        kind, optional = hints[field.name], False
+    for f in option_fields(config_class):
+        kind, optional = hints[f.name], False
         if typing.get_origin(kind) in (typing.Union, types.UnionType):
             kind, optional = next(t for t in typing.get_args(kind) if t is not type(None)), True
         container = typing.get_origin(kind) if typing.get_origin(kind) in (list, tuple) else None
@@ -131,19 +108,18 @@ def read_options(config_class: type) -> dict[str, Option]:
         choices: tuple[str, ...] = ()
         if typing.get_origin(kind) is Literal:
             choices, kind = typing.get_args(kind), str
-        if kind not in _WHAT:
-            raise TypeError(f"{config_class.__name__}.{field.name}: options do not know the type {hints[field.name]}")
-        default = field.default_factory() if field.default_factory is not MISSING else field.default
-        options[field.name] = Option(
-            name=field.name,
+        if kind not in KINDS:
+            raise TypeError(f"{config_class.__name__}.{f.name}: options do not know the type {hints[f.name]}")
+        options[f.name] = Option(
+            name=f.name,
             kind=kind,
             choices=choices,
             container=container,
             optional=optional,
-            default=default,
-            help=documentation.get(field.name, ""),
-            group=field.metadata.get("group", "Options"),
-            metavar=field.metadata.get("metavar", "|".join(choices) or _METAVAR.get(kind, "")),
+            default=default_of(f),
+            help=documentation.get(f.name, ""),
+            group=f.metadata.get("group", "Options"),
+            metavar=f.metadata.get("metavar", "|".join(choices) or _METAVAR[kind]),
         )
     return options
 
@@ -173,215 +149,55 @@ def parse(config_class: type[Config], argv: Sequence[str], *, description: str, 
     the flags. Prints the help and exits with 0 for `--help`. Raises UsageError, one sentence, for every mistake.
     """
     options = read_options(config_class)
+    parser = _parser(options, description, epilog)
     if "-h" in argv or "--help" in argv:
-        print(help_text(options, description, epilog))
+        parser.print_help()
         raise SystemExit(0)
-    given, config_file = _read_flags(options, argv)
-    if config_file is not None:
-        given = _read_file(options, config_file) | given
+    flags = _read_flags(parser, options, argv)
+    path = flags.pop("config", None)
+    values, given = _read_file(options, path) if path is not None else ({}, set())
+    values |= flags
     for option in options.values():
-        if option.default is MISSING and option.name not in given:
+        if option.default is MISSING and option.name not in values:
             raise UsageError(f"--{option.name} is needed: {option.what}.")
     try:
-        return config_class(**given)
+        return config_class(**values, given=frozenset(given | flags.keys()))
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-def _read_flags(options: dict[str, Option], argv: Sequence[str]) -> tuple[dict[str, Any], Path | None]:
-    """The values given on the command line, and the file that `--config` names."""
-    given: dict[str, Any] = {}
-    config_file = None
-    words = list(argv)
-    while words:
-        word = words.pop(0)
-        if not word.startswith("--"):
-            raise UsageError(f"'{word}' belongs to no flag; write --name value (see --help).")
-        name, equals, inline = word[2:].partition("=")
-        values = [inline] if equals else []
-        while not equals and words and not words[0].startswith("--"):
-            values.append(words.pop(0))
-        if name == "config":
-            if len(values) != 1:
-                raise UsageError("--config needs one file.")
-            config_file = Path(values[0])
-            continue
-        negated = name.startswith("no_") and name not in options and name[3:] in options
-        option = options.get(name[3:] if negated else name)
-        if option is None or (negated and option.kind is not bool):
-            known = ["config", "help", *options, *(f"no_{o.name}" for o in options.values() if o.kind is bool)]
-            raise UsageError(f"there is no flag --{name}; {_nearest(name, known, '--')}")
-        if option.kind is bool:
-            if values:
-                raise UsageError(f"--{name} takes no value, but '{values[0]}' follows it.")
-            given[option.name] = not negated
-        elif not values:
-            raise UsageError(f"--{name} needs a value: {option.what}.")
-        elif len(values) > 1 and option.container is None:
-            raise UsageError(f"--{name} takes one value, but '{values[1]}' follows '{values[0]}'.")
-        else:
-            try:
-                given[option.name] = option.value(values if option.container and len(values) > 1 else values[0])
-            except ValueError:
-                bad = next(v for v in values if not _fits(option, v))
-                raise UsageError(f"--{name} needs {option.what}, not '{bad}'.") from None
-    return given, config_file
+class _Switch(argparse.Action):
+    """`--name` and `--no_name` (argparse's own action of this kind spells --no-name)."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, option_string == self.option_strings[0])
 
 
-def flag_value(name: str, argv: Sequence[str]) -> str | None:
-    """What a command line, or the file of its `--config`, gives for one flag, before its other flags are known.
-
-    Of help when the flag decides which options there are. Raises UsageError where the file cannot be read.
-    """
-    found: dict[str, str] = {}
-    for place, word in enumerate(argv):
-        flag, equals, inline = word.partition("=")
-        if flag in (f"--{name}", "--config"):
-            found[flag] = inline if equals else "".join(argv[place + 1 : place + 2])
-    if f"--{name}" in found or "--config" not in found:
-        return found.get(f"--{name}")
-    root = OptionFile.open(Path(found["--config"]), "--config").root
-    entries = root.value if root is not None and isinstance(root.value, list) else []
-    return next((str(value.value) for key, value in entries if key.value == name), None)
-
-
-@dataclass(frozen=True)
-class OptionFile:
-    """A YAML file that holds values of options; every mistake in it is reported with its line."""
-
-    path: Path
-    root: "yaml.Node | None"
-    """None where the file is empty."""
-
-    @classmethod
-    def open(cls, path: Path, flag: str) -> "OptionFile":
-        """Read a file that `flag` names. Raises UsageError where it cannot be read or is not YAML."""
-        import yaml
-
-        try:
-            return cls(path, yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader))
-        except OSError as error:
-            raise UsageError(f"{flag} {path}: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise UsageError(f"{flag} {path}: not a text file in UTF-8.") from None
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise UsageError(f"{path}:{line}: not YAML: {error.problem}.") from None
-        except yaml.YAMLError as error:
-            raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}.") from None
-
-    def where(self, node: "yaml.Node") -> str:
-        """The place of a part of the file, for messages: "설정.yaml:3"."""
-        return f"{self.path}:{node.start_mark.line + 1}"
-
-    def entries(
-        self, node: "yaml.Node", known: Iterable[str], otherwise: str = "see --help."
-    ) -> "dict[str, tuple[str, yaml.Node]]":
-        """The place and the value of each name in a mapping.
-
-        Raises UsageError where the node is no mapping, where a name is given twice, and where one is not `known`; that
-        sentence ends with the nearest known one, or with `otherwise`.
-        """
-        import yaml
-
-        if not isinstance(node, yaml.MappingNode):
-            raise UsageError(f"{self.where(node)}: expected lines of the form 'name: value'.")
-        found: dict[str, tuple[str, yaml.Node]] = {}
-        names = list(known)
-        for key, value in node.value:
-            name, where = str(key.value), self.where(key)
-            if name not in names:
-                raise UsageError(f"{where}: there is no option '{name}'; {_nearest(name, names, otherwise=otherwise)}")
-            if name in found:
-                raise UsageError(f"{where}: '{name}' is given a second time.")
-            found[name] = where, value
-        return found
-
-    def items(self, node: "yaml.Node") -> "list[yaml.Node] | None":
-        """The items of a list; None where the node is none."""
-        import yaml
-
-        return node.value if isinstance(node, yaml.SequenceNode) else None
-
-    def value(self, option: Option, node: "yaml.Node") -> Any:
-        """The option's value out of a part of the file. Raises UsageError where it is none."""
-        import yaml
-
-        loader = yaml.SafeLoader("")
-        items = self.items(node)
-        if items is not None and option.container is None:
-            raise UsageError(f"{self.where(node)}: {option.name} takes one value, not a list.")
-        values = []
-        for item in [node] if items is None else items:
-            try:
-                values.append(_scalar(loader, option, item))
-                option.value(values[-1])
-            except (ValueError, yaml.YAMLError):
-                shown = f"'{item.value}'" if isinstance(item, yaml.ScalarNode) else "a list or mapping"
-                raise UsageError(f"{self.where(item)}: {option.name} needs {option.what}, not {shown}.") from None
-        return option.value(values[0] if items is None else values)
-
-
-def _read_file(options: dict[str, Option], path: Path) -> dict[str, Any]:
-    """The values given in the file of `--config`."""
-    file = OptionFile.open(path, "--config")
-    if file.root is None:
-        return {}
-    return {name: file.value(options[name], node) for name, (_, node) in file.entries(file.root, options).items()}
-
-
-def _scalar(loader: "yaml.SafeLoader", option: Option, node: "yaml.Node") -> object:
-    """The value of a YAML scalar; for text and paths as it is written, so that `name: 2026` or `on` is a text too."""
-    value = loader.construct_object(node)
-    if option.kind in (str, Path) and value is not None and not isinstance(value, dict | list):
-        return node.value
-    return value
-
-
-def _fits(option: Option, text: str) -> bool:
-    try:
-        option.value(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _nearest(name: str, known: list[str], prefix: str = "", otherwise: str = "see --help.") -> str:
-    """How a sentence about an unknown name ends: with the nearest known one."""
-    close = difflib.get_close_matches(name.replace("-", "_"), known, n=1, cutoff=0.5)
-    return f"did you mean {prefix}{close[0]}?" if close else otherwise
-
-
-def help_text(options: dict[str, Option], description: str, epilog: str = "") -> str:
-    """The page that `--help` prints, as wide as the terminal but between 72 and 100 columns."""
+def _parser(options: dict[str, Option], description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser that gives the values of those flags alone that are given."""
     width = min(100, max(72, shutil.get_terminal_size().columns))
-    indent = 26
-    lines = [*textwrap.wrap(description, width), ""]
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for option in options.values():
-        groups.setdefault(option.group, []).append((_flag(option), _describe(option)))
-    general = [("--config FILE", "Read options from a YAML file, with the names of these flags; flags win over it.")]
-    groups.setdefault("General", []).extend([*general, ("--help", "Show this page.")])
-    for group, rows in groups.items():
-        lines.append(group)
-        for flag, text in rows:
-            head = f"  {flag}"
-            if len(head) > indent - 2:
-                lines.append(head)
-                head = ""
-            lines += textwrap.wrap(
-                text, width, initial_indent=head.ljust(indent), subsequent_indent=" " * indent, break_on_hyphens=False
-            ) or [head]
-        lines.append("")
-    if epilog:
-        lines += [line for part in epilog.splitlines() for line in (textwrap.wrap(part, width) or [""])]
-    return "\n".join(lines).rstrip()
-
-
-def _flag(option: Option) -> str:
-    if option.kind is bool:
-        return f"--[no_]{option.name}"
-    return f"--{option.name} {option.metavar}" + (" ..." if option.container else "")
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s [--name value ...]",
+        description=textwrap.fill(" ".join(description.split()), width),
+        epilog=epilog,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=width),
+        argument_default=argparse.SUPPRESS,
+        add_help=False,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    groups: dict[str, Any] = {}
+    for option in [*options.values(), _CONFIG]:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        add, text = groups[option.group].add_argument, _describe(option).replace("%", "%%")
+        if option.kind is bool:
+            add(f"--{option.name}", f"--no_{option.name}", action=_Switch, nargs=0, help=text)
+        else:
+            nargs = "+" if option.container else None
+            add(f"--{option.name}", type=option.of_flag, nargs=nargs, metavar=option.metavar, help=text)
+    groups["General"].add_argument("--help", action="help", help="Show this page.")
+    return parser
 
 
 def _describe(option: Option) -> str:
@@ -399,24 +215,133 @@ def _describe(option: Option) -> str:
     return f"{option.help.removesuffix('.')} (default: {default})."
 
 
-def changes_on_resume(saved: Any, given: Any, changeable: Collection[str]) -> dict[str, Any]:
+def _read_flags(parser: argparse.ArgumentParser, options: dict[str, Option], argv: Sequence[str]) -> dict[str, Any]:
+    """The values given on the command line, that of `--config` among them. Raises UsageError."""
+    options = options | {"config": _CONFIG}
+    try:
+        namespace, unknown = parser.parse_known_args(argv)
+    except argparse.ArgumentError as error:  # too few values, or --name=value for a switch
+        flag = str(error.argument_name).split("/")[0]
+        option = options.get(flag[2:])
+        if option is None or option.kind is bool:
+            raise UsageError(f"{flag} takes no value; leave out what follows the =.") from None
+        following = [*argv, ""][list(argv).index(flag) + 1]
+        dash = f" (with a dash: {flag}={following})" if following.startswith("-") and following[1:2] != "-" else ""
+        raise UsageError(f"{flag} needs a value: {option.what}{dash}.") from None
+    if unknown:
+        raise UsageError(_unknown(unknown[0], options, argv))
+    return {
+        name: container(value) if (container := options[name].container) else value
+        for name, value in vars(namespace).items()
+    }
+
+
+def _unknown(word: str, options: dict[str, Option], argv: Sequence[str]) -> str:
+    """What is to be said of a word that is no flag, nor the value of one."""
+    bools = [option.name for option in options.values() if option.kind is bool]
+    switches = {f"--{name}" for name in [*bools, *(f"no_{name}" for name in bools)]}
+    flags = {f"--{name}" for name in options}
+    if word.startswith("--"):
+        flag = word.partition("=")[0]
+        known = sorted(name[2:] for name in flags | switches | {"--help"})
+        return f"there is no flag {flag}; {nearest(flag[2:], known, '--')}"
+    for flag, value, following in zip(["", *argv], argv, argv[1:], strict=False):
+        if following == word and value in switches:
+            return f"{value} takes no value, but '{word}' follows it."
+        if following == word and flag in flags - switches:
+            return f"{flag} takes one value, but '{word}' follows '{value}'."
+    return f"'{word}' belongs to no flag; write --name value (see --help)."
+
+
+def flag_value(name: str, argv: Sequence[str]) -> str | None:
+    """What a command line, or the file of its `--config`, gives for one flag, before its other flags are known.
+
+    Of help when the flag decides which options there are. Raises UsageError where the file cannot be read.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in (name, "config"):
+        parser.add_argument(f"--{flag}", nargs="?", const="")
+    found = vars(parser.parse_known_args(argv)[0])
+    if found["config"] == "":
+        raise UsageError(f"--config needs a value: {_CONFIG.what}.")
+    if found[name] is not None or found["config"] is None:
+        return found[name]
+    file = OptionFile.open(Path(found["config"]), "--config")
+    entries = [] if file.root is None else file.mapping(file.root)
+    option = Option(name, str, optional=True)
+    return next((file.value(option, value) for key, value in entries if key.value == name), None)
+
+
+FORMAT = 2
+"""Of kept configurations. In the first format, which did not say so, `batch_tokens` and `batch_size` counted for a device
+and a forward pass; now they count over all of them."""
+_HEADER = {"config_format": Option("config_format", int), "given": Option("given", str, container=list)}
+"""What a kept configuration holds beside its options."""
+
+
+def _read_file(options: dict[str, Option], path: Path) -> tuple[dict[str, Any], set[str]]:
+    """The values in the file of `--config`, and which of them count as given. Raises UsageError.
+
+    In a person's own file all of them do; a kept configuration holds every option, and says which had been given: those,
+    and what differs from its default, do. None leaves a value to the defaults in either.
+    """
+    file = OptionFile.open(path, "--config")
+    if file.root is None:
+        return {}, set()
+    places = file.entries(file.root, [*options, *_HEADER])
+    read = {name: file.value((options | _HEADER)[name], node) for name, (_, node) in places.items()}
+    values = {name: value for name, value in read.items() if name in options}
+    given = {name for name, value in values.items() if value is not None}
+    batch = next((name for name in ("batch_tokens", "batch_size") if name in given), None)
+    if "config_format" in read:
+        if read["config_format"] != FORMAT:
+            where = places["config_format"][0]
+            raise UsageError(
+                f"{where}: config_format {read['config_format']} is not one that is read here, but {FORMAT} is."
+            )
+    elif batch and "accumulate" in values:
+        _check_first_format(places[batch][0], batch, values)
+    else:
+        return values, given
+    listed = read.get("given", [])
+    return values, {name for name in given if name in listed or values[name] != options[name].default}
+
+
+def _check_first_format(where: str, batch: str, values: dict[str, Any]) -> None:
+    """Raises UsageError where a kept configuration of the first format means something else now."""
+    factors = {name: values.get(name) or 1 for name in ("accumulate", "devices", "num_nodes")}
+    if max(factors.values()) == 1:
+        return
+    product = " × ".join([str(values[batch]), *(f"{name} {value}" for name, value in factors.items() if value > 1)])
+    total = str(values[batch] * math.prod(factors.values()))
+    if values.get("devices") is None:
+        total += " × the number of devices"
+    raise UsageError(
+        f"{where}: this file was written when {batch} counted for one device and forward pass, and meant {product}, which "
+        f"is {total}, an optimizer step; now it counts over all of them: write {batch}: {total}, accumulate: null and "
+        f"config_format: {FORMAT}."
+    )
+
+
+def changes_on_resume(saved: Options, given: Options, changeable: Collection[str]) -> dict[str, Any]:
     """What a run that is gone on with is to have otherwise than in the configuration that it was saved with.
 
-    What has its default in `given` counts as not given. Raises UsageError where something else was given than the saved
-    configuration has, and it is not among the `changeable` options.
+    Raises UsageError where something else was given than the saved configuration has, be it the default, and it is not
+    among the `changeable` options.
     """
-    default = type(given)()
-    changes = {name: value for name, value in vars(given).items() if value != getattr(default, name)}
+    values = {f.name: getattr(given, f.name) for f in option_fields(given) if f.name in given.given}
+    changes = {name: value for name, value in values.items() if value != getattr(saved, name)}
     for name, value in changes.items():
-        if name not in changeable and value != getattr(saved, name):
+        if name not in changeable:
+            flag = f"--no_{name}" if value is False else f"--{name}"
             raise UsageError(
                 f"--resume goes on with the run's own configuration, in which {name} is {getattr(saved, name)}; "
-                f"leave out --{name}, or start a new run"
+                f"leave out {flag}, or start a new run"
             )
     return changes
 
 
-def as_dict(config: Any) -> dict[str, Any]:
+def as_dict(config: Options) -> dict[str, Any]:
     """The configuration as plain values: paths become text, tuples lists."""
 
     def plain(value: Any) -> Any:
@@ -424,10 +349,10 @@ def as_dict(config: Any) -> dict[str, Any]:
             return [plain(item) for item in value]
         return str(value) if isinstance(value, Path) else value
 
-    return {field.name: plain(getattr(config, field.name)) for field in fields(config)}
+    return {f.name: plain(getattr(config, f.name)) for f in option_fields(config)}
 
 
-def write_yaml(config: Any, path: Path) -> None:
+def write_yaml(config: Options, path: Path) -> None:
     """Write the configuration so that `--config path` repeats it: every field, grouped as in `--help`."""
     import yaml
 
@@ -435,9 +360,14 @@ def write_yaml(config: Any, path: Path) -> None:
     groups: dict[str, dict[str, Any]] = {}
     for option in read_options(type(config)).values():
         groups.setdefault(option.group, {})[option.name] = values[option.name]
+    given = ", ".join(name for name in values if name in config.given)
+    header = (
+        f"config_format: {FORMAT}  # batch_tokens and batch_size count over all devices and forward passes\n"
+        f"given: [{given}]  # by a flag or a file; the rest is as the program chose it\n"
+    )
     blocks = (
         f"# {group}\n{yaml.safe_dump(part, allow_unicode=True, sort_keys=False, width=10**6)}"
         for group, part in groups.items()
     )
     with replacing(path) as temporary:
-        temporary.write_text("\n".join(blocks), encoding="utf-8")
+        temporary.write_text("\n".join([header, *blocks]), encoding="utf-8")

@@ -50,18 +50,20 @@ class TrainingProgress(pl.Callback):
         self._line = ""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        self._start = self._last = time.monotonic()
-        self._first_fraction = self._status(trainer).fraction
-        if self._console.live:
-            self._live = Live(console=self._console.rich, auto_refresh=False, transient=True)
-            self._live.start()
+        self._start = 0.0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.is_global_zero and self._due():
+        if not trainer.is_global_zero:
+            return
+        if not self._start:  # the first step is done: what came before, compiling for one, says nothing of the others
+            self._start = self._last = time.monotonic()
+            self._first_fraction = self._status(trainer).fraction
+            if self._console.live:
+                self._live = Live(console=self._console.rich, auto_refresh=False, transient=True)
+                self._live.start()
+        elif self._due():
             self._show(trainer)
 
     def on_validation_batch_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
@@ -69,7 +71,7 @@ class TrainingProgress(pl.Callback):
             self._draw(f"{self._line} · evaluating")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self._start:
             self._show(trainer)
             self._close(keep=True)
 

@@ -20,17 +20,18 @@ class NotFiniteError(Exception):
 class StopOnSignal(pl.Callback):
     """On SIGINT, SIGTERM or SIGUSR1 finishes the step, saves, and ends the run; a second one of the same ends it at once.
 
-    A process alone acts on a signal by itself. Several have to end at the same step, though the signal may reach only
-    one of them, or each in another step. To agree costs a collective, so that is left to whoever has one to share: at
-    steps that all processes have in common, it brings the largest `requested or 0` of all to all, and where that is
-    not 0 calls `stop` in each.
+    Several processes have to end at the same step, though the signal may reach only one of them, or each in another step.
+    So they do not go by what each has received, but by what they have agreed on.
 
     Args:
         conclude: saves what is to be saved, in every process, and returns the sentence of the `InterruptedRun`.
+        agreed: the signal that all processes agreed on after the step that has just ended, or 0; asked once a step. A
+            process alone may leave it out, and goes by what it has received.
     """
 
-    def __init__(self, conclude: Callable[[pl.Trainer], str]) -> None:
+    def __init__(self, conclude: Callable[[pl.Trainer], str], agreed: Callable[[], int] | None = None) -> None:
         self.conclude = conclude
+        self.agreed = agreed or (lambda: self.requested or 0)
         self._training = ExitStack()
 
     @property
@@ -59,8 +60,8 @@ class StopOnSignal(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.world_size == 1 and self.requested and stepped(trainer, batch_idx):
-            self.stop(trainer, self.requested)
+        if stepped(trainer, batch_idx) and (number := self.agreed()):
+            self.stop(trainer, number)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.world_size == 1 and self.requested:  # it came after the last step

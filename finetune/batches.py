@@ -1,11 +1,12 @@
 """Batches of rows that are in memory already: cut by real tokens, as in pretraining, and different in every epoch.
 
-    epoch 0   rows shuffled → windows of eight batches' rows → each sorted by length, cut into eight batches of equally
+    epoch 0   rows shuffled → windows of eight steps' rows → each sorted by length, cut into eight steps of equally
               many tokens, their order shuffled
     epoch 1   shuffled anew, …
 
-A batch holds rows of similar length, so attention pads little, and each costs the same. It depends on (seed, epoch) alone;
-devices take turns. Building one from token ids takes less than a thousandth of what a step does, so no loader process does.
+A step has rows of similar length, so attention pads little, and each costs the same. Its rows depend on (seed, number of the
+step) alone; devices, and the forward passes of a device, deal them out among themselves. Building a batch from token ids takes
+less than a thousandth of what a step does, so no loader process does.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +18,9 @@ import pytorch_lightning as pl
 import torch
 
 from bert_core.packing import Packed, balanced_groups
-from experiment.errors import UsageError
 
-BATCHES_A_WINDOW = 8
-"""More make lengths more alike within a batch, fewer leave more to chance which rows meet in one."""
+STEPS_A_WINDOW = 8
+"""More make lengths more alike within a step, fewer leave more to chance which rows meet in one."""
 
 EVALUATION_TOKENS = 8192
 """Of a batch without gradients."""
@@ -33,7 +33,7 @@ class Batch:
     packed: Packed
     """The tokens."""
     rows: tuple[int, ...]
-    """Which rows these are."""
+    """Which rows these are; none where the batch only takes part in a step that has no row left for it, and does not count."""
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         return self._each("to", *args, **kwargs)
@@ -60,7 +60,7 @@ def training_batches(lengths: np.ndarray, count: int, seed: int, epoch: int) -> 
     """
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(len(lengths))
-    windows = -(-count // BATCHES_A_WINDOW)
+    windows = -(-count // STEPS_A_WINDOW)
     batches: list[np.ndarray] = []
     for number in range(windows):
         first, last = count * number // windows, count * (number + 1) // windows
@@ -81,42 +81,44 @@ def evaluation_batches(lengths: np.ndarray) -> list[np.ndarray]:
 
 
 class FineTuningData(pl.LightningDataModule):
-    """The training rows as Lightning wants them.
+    """The training rows as Lightning wants them: an endless stream of steps, epoch after epoch.
 
     Args:
         lengths: real tokens of each row.
         build: makes a batch.
-        batch_size: rows of a batch, on average.
-        accumulate: batches an optimizer step.
+        batch_size: rows of an optimizer step, over all devices, on average.
         seed: of the order.
         pin_memory: for copies to a GPU that do not wait.
     """
 
-    def __init__(
-        self, lengths: np.ndarray, build: Build, *, batch_size: int, accumulate: int, seed: int, pin_memory: bool
-    ) -> None:
+    def __init__(self, lengths: np.ndarray, build: Build, *, batch_size: int, seed: int, pin_memory: bool) -> None:
         super().__init__()
         self.lengths, self.build, self.seed, self.pin_memory = lengths, build, seed, pin_memory
-        self.batch_size, self.accumulate = batch_size, accumulate
+        self.steps_an_epoch = max(1, round(len(lengths) / batch_size))
 
-    def batches_an_epoch(self, devices: int) -> int:
-        """Of one device; a multiple of the passes that make an optimizer step.
-
-        Raises:
-            UsageError: there are fewer rows than batches.
-        """
-        together = devices * self.accumulate
-        steps = max(1, round(len(self.lengths) / (self.batch_size * together)))
-        if steps * together > len(self.lengths):
-            raise UsageError(
-                f"{len(self.lengths)} training rows do not fill the {together} batches of one optimizer step; lower "
-                "--accumulate or --devices"
-            )
-        return steps * self.accumulate
-
-    def rows_a_batch(self, devices: int) -> float:
+    @property
+    def rows_a_step(self) -> float:
         """On average."""
-        return len(self.lengths) / (self.batches_an_epoch(devices) * devices)
+        return len(self.lengths) / self.steps_an_epoch
+
+    def steps(self, epoch: int) -> list[np.ndarray]:
+        """The rows of each step of an epoch, by length."""
+        return training_batches(self.lengths, self.steps_an_epoch, self.seed, epoch)
+
+    def passes(self, rows: np.ndarray, rank: int, devices: int, passes: int) -> list[Batch]:
+        """One device's forward passes of a step. Dealt out in turn, so that each has short and long rows."""
+        parts = devices * passes
+        return [
+            self.build(rows[part::parts].tolist())
+            if part < len(rows)
+            else replace(self.build(rows[:1].tolist()), rows=())  # takes part, and does not count
+            for part in range(rank * passes, (rank + 1) * passes)
+        ]
+
+    def longest(self, rank: int, devices: int, passes: int) -> Batch:
+        """The largest batch of the first epoch, by what its padded rectangle takes: what fits with it, fits."""
+        rows = max(self.steps(0), key=lambda rows: len(rows) * int(self.lengths[rows].max()))
+        return self.passes(rows, rank, devices, passes)[0]
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Lightning would copy tensor by tensor and wait for each, and so for all of the step before."""
@@ -124,23 +126,22 @@ class FineTuningData(pl.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         assert self.trainer is not None
-        return _Epochs(self, self.trainer.global_rank, self.trainer.world_size)
+        return _Stream(self, self.trainer)
 
 
-class _Epochs:
-    """One device's batches; each iteration is the next epoch."""
+class _Stream:
+    """One device's forward passes, from the trainer's next step on."""
 
-    def __init__(self, data: FineTuningData, rank: int, devices: int) -> None:
-        self.data, self.rank, self.devices = data, rank, devices
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return self.data.batches_an_epoch(self.devices)
+    def __init__(self, data: FineTuningData, trainer: pl.Trainer) -> None:
+        self.data, self.trainer = data, trainer
 
     def __iter__(self) -> Iterator[Any]:
-        data = self.data
-        batches = training_batches(data.lengths, len(self) * self.devices, data.seed, self.epoch)
-        self.epoch += 1
-        for rows in batches[self.rank :: self.devices]:
-            batch = data.build(rows.tolist())
-            yield batch.pin_memory() if data.pin_memory else batch
+        data, trainer = self.data, self.trainer
+        epoch, done = divmod(trainer.global_step, data.steps_an_epoch)
+        while True:
+            for rows in data.steps(epoch)[done:]:
+                for batch in data.passes(
+                    rows, trainer.global_rank, trainer.world_size, trainer.accumulate_grad_batches
+                ):
+                    yield batch.pin_memory() if data.pin_memory else batch
+            epoch, done = epoch + 1, 0

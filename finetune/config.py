@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiment.options import option
+from experiment.options import Options, option
 
 
 @dataclass(frozen=True)
-class FineTuneConfig:
+class FineTuneConfig(Options):
     """The options that all tasks share; the docstring under each field is its help text."""
 
     checkpoint: Path | None = option(None, "Data", "DIR")
@@ -49,9 +49,7 @@ class FineTuneConfig:
     epochs: int | None = option(None, "Training")
     """Passes over the training rows; 3, and 12 on the built-in sample, when left out."""
     batch_size: int = option(32, "Training")
-    """Rows a device and forward pass, on average: batches are cut by real tokens, so that each costs the same."""
-    accumulate: int = option(1, "Training")
-    """Forward passes an optimizer step."""
+    """Rows of an optimizer step, over all devices, on average: steps are cut by real tokens, so that each costs the same."""
     learning_rate: float | None = option(None, "Training")
     """Highest learning rate; by the network's width when left out."""
     head_learning_rate: float | None = option(None, "Training")
@@ -82,14 +80,20 @@ class FineTuneConfig:
     sweep: str | None = option(None, "Experiments", "FILE")
     """A grid of settings to compare: a YAML file, or the name of one that comes with the package."""
     resume: str | None = option(None, "Experiments", "auto|DIR")
-    """Go on with an unfinished sweep, cross-validation or series of seeds: the newest (auto) or this one."""
+    """Go on with an unfinished run, sweep, cross-validation or series of seeds: the newest (auto; where there is none, one is
+    begun) or this one."""
 
     accelerator: str = option("auto", "Device")
     """As in PyTorch Lightning: auto, cpu, gpu, mps."""
     devices: int | None = option(None, "Device")
     """How many of this machine; all GPUs, or one CPU process, when left out."""
-    strategy: str = option("auto", "Device")
-    """As in PyTorch Lightning: auto, ddp."""
+    strategy: Literal["auto", "ddp"] = option("auto", "Device")
+    """As in PyTorch Lightning; several devices are DDP's."""
+    device_batch_size: int | None = option(None, "Device")
+    """Rows of a forward pass on one device, at the most; a step takes as many passes as it needs. What fits into memory, when
+    left out."""
+    accumulate: int | None = option(None, "Device")
+    """Forward passes of an optimizer step on each device; follows from --device_batch_size when left out."""
     precision: Literal["auto", "32", "bf16", "16"] = option("auto", "Device")
     """auto: bf16 where the device computes in it, else 32."""
 
@@ -97,12 +101,15 @@ class FineTuneConfig:
     """Holds the run directories (finetune/TASK/NAME) and the tracking store."""
     name: str | None = option(None, "Run")
     """Of the run directory and the MLflow run; date and time when left out."""
+    checkpoint_minutes: float = option(10.0, "Run", "M")
+    """Minutes between checkpoints, from which --resume goes on; the last two are kept until the run is finished."""
     log_every: int = option(10, "Run")
     """Optimizer steps between two points of the curves."""
     tracking_uri: str | None = option(None, "Run", "URI")
     """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.predict:
             for name in ("train_file", "dev_file", "test_file", "sweep", "folds", "seeds", "resume"):
                 if getattr(self, name):
@@ -131,14 +138,14 @@ class FineTuneConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"--{name} must be at least {least}, not {value}")
-        for name in ("learning_rate", "head_learning_rate", "clip"):
+        for name in ("learning_rate", "head_learning_rate", "clip", "checkpoint_minutes"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"--{name} must be above 0, not {value}")
 
 
 _LEAST = {
-    "split_seed": 0, "train_rows": 2, "epochs": 1, "batch_size": 1, "accumulate": 1, "weight_decay": 0, "r_drop": 0,
+    "split_seed": 0, "train_rows": 2, "epochs": 1, "batch_size": 1, "device_batch_size": 1, "accumulate": 1, "weight_decay": 0, "r_drop": 0,
     "evaluations": 1, "patience": 1, "seed": 0, "folds": 2, "devices": 1, "log_every": 1,
 }  # fmt: skip
 

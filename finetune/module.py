@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bert_core.model import Bert
+from experiment.distributed import global_sums
 from experiment.training import warmup_then_linear
 
 
@@ -47,8 +48,10 @@ class FineTuningModule(pl.LightningModule):
 
     Args:
         network: the encoder with its head.
-        loss: of a batch, computed with the network; a scalar.
+        loss: of a batch, computed with the network: the sum over its rows, divided by what an average step has of them over
+            all devices, so that each row weighs the same wherever it is computed; a scalar.
         groups: the optimizer's (`parameter_groups`).
+        steps: optimizer steps of the whole run.
         warmup: share of the run in which the learning rate rises.
         clip: longest gradient.
         fused: use the optimizer's fused kernel.
@@ -60,18 +63,34 @@ class FineTuningModule(pl.LightningModule):
         loss: Callable[[Any], Tensor],
         groups: list[dict[str, Any]],
         *,
+        steps: int,
         warmup: float,
         clip: float,
         fused: bool = True,
     ) -> None:
         super().__init__()
         self.network, self.loss, self.groups = network, loss, groups
-        self.warmup, self.clip, self.fused = warmup, clip, fused
+        self.steps, self.warmup, self.clip, self.fused = steps, warmup, clip, fused
         self.gradient_norm = torch.zeros(())
         """Of the last optimizer step, before clipping."""
+        self._sum: Tensor | None = None  # of this device's losses since they were taken
+        self._taken = 0  # the step up to which they were
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        return self.loss(batch)
+        loss = self.loss(batch) if batch.rows else 0 * self.loss(batch)
+        self._sum = loss.detach() if self._sum is None else self._sum + loss.detach()
+        # Lightning divides by the passes of a step, and the mean of the devices' gradients by the devices.
+        return loss * (self.trainer.accumulate_grad_batches * self.trainer.world_size)
+
+    def on_train_start(self) -> None:
+        self._taken = self.trainer.global_step
+
+    def take_metrics(self) -> dict[str, float]:
+        """The mean loss of the steps since the last time."""
+        assert self._sum is not None
+        steps, self._taken = self.trainer.global_step - self._taken, self.trainer.global_step
+        loss, self._sum = float(global_sums(self._sum)) / max(1, steps), None
+        return {"loss": loss}
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
@@ -81,8 +100,7 @@ class FineTuningModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW; the learning rate rises in a line, then falls to 0 in a line."""
         optimizer = torch.optim.AdamW(self.groups, fused=self.fused)
-        steps = self.trainer.estimated_stepping_batches
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_then_linear((step + 0.5) / steps, self.warmup)
+            optimizer, lambda step: warmup_then_linear((step + 0.5) / self.steps, self.warmup)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -12,6 +12,7 @@ from experiment.console import Console
 from experiment.distributed import from_main, process_rank
 from experiment.errors import UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
+from experiment.resume import find_unfinished
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.tracking import open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, quiet_libraries
@@ -151,11 +152,13 @@ def _saved_grid(task: TaskDefinition, config: TaskConfig) -> tuple[RunDirectory,
         UsageError: there is none, it is finished, or it was given other options.
     """
     assert config.resume is not None
-    directory = (
-        RunDirectory.find_resumable(config.output_dir, task.kind)
-        if config.resume == "auto"
-        else RunDirectory.open(Path(config.resume))
-    )
+    if config.resume == "auto":
+        unfinished = find_unfinished(config.output_dir, task.kind)
+        if unfinished is None:
+            raise UsageError(f"--resume auto: {config.output_dir / task.kind} has no unfinished run to go on with.")
+        directory = unfinished
+    else:
+        directory = RunDirectory.open(Path(config.resume))
     if directory.finished:
         raise UsageError(f"{directory.path} is finished; its results are in {directory.path / 'results.md'}")
     if not (directory.path / PLAN).is_file():

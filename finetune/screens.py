@@ -85,11 +85,6 @@ def show_places(console: Console, lying: Sequence[Line2], tracking: Tracking | N
     console.table([*([("browse the runs", tracking.ui_command)] if tracking else []), *commands])
 
 
-def places(where: Sequence[str], shown: int = 5) -> str:
-    """The first of some places in files, and how many more there are."""
-    return ", ".join(where[:shown]) + (f" and {len(where) - shown} more" if len(where) > shown else "")
-
-
 def percent_rows(titles: dict[str, str], columns: dict[str, Any]) -> list[tuple[str, ...]]:
     """A line for each metric, in percent, with a cell for each column; "–" where a column does not have it."""
     return [

@@ -1,23 +1,28 @@
 """Trains a network on a task: Lightning's trainer, the curves, and the evaluations of which the best one's weights are kept."""
 
-import time
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 
 from bert_core.model import Bert
+from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock
 from experiment.console import Console, quantity
+from experiment.distributed import from_main, process_rank, trainer_devices
+from experiment.errors import UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import trainer_processes
+from experiment.launchers import cluster_environment
 from experiment.machine import Machine
+from experiment.monitor import TrainingMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
-from experiment.run_directory import RunDirectory
+from experiment.rehearsal import rehearse
+from experiment.run_directory import RunDirectory, checkpoint_step
 from experiment.tracking import Tracking
-from experiment.training import NotFiniteError, StopOnSignal, log, stepped
+from experiment.training import StopOnSignal, log, stepped
 from finetune.batches import FineTuningData
 from finetune.config import FineTuneConfig
 from finetune.module import FineTuningModule, parameter_groups
@@ -32,15 +37,15 @@ class Task:
     encoder: Bert
     data: FineTuningData
     loss: Callable[[Any], Tensor]
-    """Of a batch; a scalar."""
+    """Of a batch: the sum over its rows, divided by what an average step has of them; a scalar."""
     evaluate: Callable[[], dict[str, float]]
     """Metrics on the dev rows, in every process alike."""
     score: tuple[str, ...]
     """The metric that tells the best evaluation; where it is equal, the next one decides."""
     save: Callable[[], None]
     """Keeps the present weights as the best; called in the main process."""
-    where: Callable[[Any], str]
-    """The places that a batch comes from, for people."""
+    where: Callable[[tuple[int, ...]], str]
+    """The places of some training rows, for people."""
 
 
 def train(
@@ -50,16 +55,22 @@ def train(
     directory: RunDirectory,
     console: Console,
     tracking: Tracking | None,
+    checkpoint: Path | None = None,
 ) -> dict[str, float]:
     """Trains `task.network`; the best evaluation's weights are with `task.save` afterwards.
+
+    Args:
+        checkpoint: to go on from; None begins.
 
     Returns:
         Figures for `metrics.json`: steps, seconds, tokens, and the epoch of the best evaluation.
 
     Raises:
         NotFiniteError, InterruptedRun: the training ended early.
+        UsageError: a step does not fit into memory, or not as it was asked for.
     """
     assert config.learning_rate is not None and config.head_learning_rate is not None and config.epochs is not None
+    data, total = task.data, config.epochs * task.data.steps_an_epoch
     module = FineTuningModule(
         task.network,
         task.loss,
@@ -71,28 +82,44 @@ def train(
             layer_decay=config.layer_decay,
             weight_decay=config.weight_decay,
         ),
+        steps=total,
         warmup=config.warmup,
         clip=config.clip,
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
-    length = float(task.data.lengths.mean())
-    flops = task.encoder.config.flops_per_token(length, 0.0)
-    watch = Watch(task.where, config.log_every, flops, machine.matmul_rate, config.learning_rate)
-    evaluation = Evaluation(task, watch, config.evaluations, config.patience)
+    devices, nodes = trainer_devices(config.devices, 1, machine.device.type)
+    passes = _forward_passes(task, config, machine, devices * nodes, console)
+    stop = StopOnSignal(lambda trainer: _stopped(trainer, checkpoints, directory), lambda: clock.requested)
+    clock = RunClock(config.log_every, lambda: stop.requested or 0)
+    monitor = TrainingMonitor(
+        log_every=config.log_every,
+        flops_per_token=task.encoder.config.flops_per_token(float(data.lengths.mean()), 0.0),
+        matmul_rate=machine.matmul_rate,
+        counts=lambda batch: (batch.packed.tokens, batch.packed.sequences) if batch.rows else (0, 0),
+        places=lambda batch: batch.rows,
+        where=task.where,
+    )
+    checkpoints = Checkpoints(directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
+    evaluation = Evaluation(task, monitor, total, config.evaluations, config.patience)
     history = MetricHistory(directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        **trainer_processes(config.devices, 1, machine.device.type),
+        devices=devices,
+        num_nodes=nodes,
+        plugins=[cluster_environment()],
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
-        max_epochs=config.epochs,
-        accumulate_grad_batches=config.accumulate,
+        max_epochs=-1,
+        accumulate_grad_batches=passes,
         logger=[history, tracking] if tracking else [history],
         callbacks=[
-            watch,
+            DropoutSeeds(config.seed),
+            clock,
+            monitor,
             evaluation,
-            TrainingProgress(console, lambda trainer: _status(trainer, watch, evaluation)),
-            StopOnSignal(lambda trainer: _stopped(trainer, evaluation, directory)),
+            TrainingProgress(console, lambda trainer: _status(trainer, total, monitor, evaluation)),
+            checkpoints,
+            stop,
         ],
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -101,183 +128,145 @@ def train(
         use_distributed_sampler=False,
         default_root_dir=directory.path,
     )
-    started = time.perf_counter()
-    trainer.fit(module, task.data)
-    seconds = time.perf_counter() - started
+    if checkpoint:
+        history.cut_from(checkpoint_step(checkpoint) + 1)
+    trainer.fit(module, data, ckpt_path=checkpoint)
+    tokens, rows = (done - first for done, first in zip((monitor.tokens, monitor.rows), monitor.untimed, strict=True))
     return {
         "best_epoch": evaluation.best_epoch,
-        "epochs_trained": trainer.global_step / watch.steps_an_epoch,
+        "epochs_trained": trainer.global_step / data.steps_an_epoch,
         "steps": trainer.global_step,
-        "tokens_seen": watch.tokens,
-        "real_tokens_per_second": watch.tokens / watch.training_seconds,
-        "rows_per_second": watch.rows / watch.training_seconds,
-        "wall_seconds": seconds,
+        "tokens_seen": monitor.tokens,
+        "real_tokens_per_second": tokens / max(monitor.seconds, 1e-9),
+        "rows_per_second": rows / max(monitor.seconds, 1e-9),
+        "wall_seconds": clock.seconds,
     }
 
 
-class Watch(pl.Callback):
-    """Logs the curves, and stops the run at the first loss or gradient that is not finite.
+def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, devices: int, console: Console) -> int:
+    """Forward passes of a step on each device, as given or as fit into memory.
 
-    Reading a number off a device waits for it, so both happen every `log_every` steps and before each evaluation.
-
-    Args:
-        where: a batch's places, for the sentence that names them.
-        log_every: optimizer steps between two points.
-        flops_per_token: arithmetic of a training step for a real token.
-        matmul_rate: FLOP/s that the machine reaches in a plain matrix product; the measure of MFU.
-        learning_rate: the highest one, of which the schedule's present share is logged.
+    Raises:
+        UsageError: the given numbers contradict each other, or nothing fits.
     """
-
-    def __init__(
-        self,
-        where: Callable[[Any], str],
-        log_every: int,
-        flops_per_token: float,
-        matmul_rate: float,
-        learning_rate: float,
-    ) -> None:
-        self.where, self.log_every, self.learning_rate = where, log_every, learning_rate
-        self.flops_per_token, self.matmul_rate = flops_per_token, matmul_rate
-        self.latest: dict[str, float] = {}
-        """The last point of each curve."""
-        self.tokens = self.rows = 0
-        """Trained on, by all devices."""
-        self.steps_an_epoch = 1.0
-        self._paused = 0.0
-        self._started: float | None = None
-        self._ended: float | None = None
-        self._pending: list[tuple[int, Tensor, Any]] = []
-        self._since = (0.0, 0)  # training seconds and tokens at the last point
-
-    @property
-    def training_seconds(self) -> float:
-        """Spent in training steps; evaluations are left out."""
-        assert self._started is not None
-        return (self._ended or time.perf_counter()) - self._started - self._paused
-
-    def pause(self, seconds: float) -> None:
-        """Time that went into something else."""
-        self._paused += seconds
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.perf_counter()
-        self.steps_an_epoch = float(trainer.num_training_batches) / trainer.accumulate_grad_batches
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, FineTuningModule)
-        self.tokens += batch.packed.tokens * trainer.world_size
-        self.rows += batch.packed.sequences * trainer.world_size
-        # Lightning hands the loss over divided by the passes of an optimizer step.
-        loss = outputs["loss"].detach() * trainer.accumulate_grad_batches
-        self._pending.append((trainer.global_step, loss + 0 * pl_module.gradient_norm.to(loss.device), batch))
-        if stepped(trainer, batch_idx) and trainer.global_step % self.log_every == 0:
-            self._log(trainer, pl_module, self.look())
-
-    def look(self) -> float | None:
-        """Checks the steps since the last look, and gives their mean loss.
-
-        Raises:
-            NotFiniteError: naming the first bad step and where its rows come from.
-        """
-        pending, self._pending = self._pending, []
-        if not pending:
-            return None
-        losses = torch.stack([loss for _, loss, _ in pending]).float()
-        finite = torch.isfinite(losses).tolist()
-        if not all(finite):
-            step, _, batch = pending[finite.index(False)]
-            raise NotFiniteError(
-                f"the loss or its gradient was not finite at step {step:,}, in a batch from {self.where(batch)}; lower "
-                "--learning_rate, or look at these rows"
+    given = config.accumulate
+    if config.device_batch_size:
+        needed = math.ceil(config.batch_size / (config.device_batch_size * devices))
+        if given and given < needed:
+            raise UsageError(
+                f"--accumulate {given} passes of --device_batch_size {config.device_batch_size} on {devices} devices are fewer "
+                f"than --batch_size {config.batch_size}; leave out one of them"
             )
-        return float(losses.mean())
+        given = given or needed
 
-    def _log(self, trainer: pl.Trainer, module: FineTuningModule, loss: float | None) -> None:
-        now, tokens = self.training_seconds, self.tokens
-        rate = (tokens - self._since[1]) / max(1e-9, now - self._since[0])
-        self._since = (now, tokens)
-        group = trainer.optimizers[0].param_groups[0]
-        self.latest = {
-            "train_loss": loss if loss is not None else float("nan"),
-            "learning_rate": self.learning_rate * group["lr"] / group["initial_lr"],
-            "gradient_norm": float(module.gradient_norm),
-            "real_tokens_per_second": rate,
-            "mfu": rate * self.flops_per_token / (self.matmul_rate * trainer.world_size),
-            "epoch": trainer.global_step / self.steps_an_epoch,
-        }
-        log(trainer, self.latest)
+    rank = process_rank()
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._ended = time.perf_counter()
-        self.look()
+    def attempt(passes: int) -> None:
+        with machine.autocast():
+            loss = task.loss(task.data.longest(rank, devices, passes).to(machine.device))
+        loss.backward()
+
+    task.network.to(machine.device).train()
+
+    def tried(passes: int, most: int) -> int:
+        return rehearse(
+            attempt,
+            parameters=[each for each in task.network.parameters() if each.requires_grad],
+            device=machine.device,
+            passes=passes,
+            most=most,
+            flag="lower --max_length or --batch_size",
+        )[0]
+
+    with console.phase("Trying the longest batch"):
+        found = int(from_main(lambda: str(tried(given or 1, given or max(1, int(task.data.rows_a_step) // devices)))))
+        if rank:
+            tried(found, found)
+    if found > 1 and not given:
+        console.note(
+            f"A step of {config.batch_size} rows takes {found} forward passes a device, which fit into its memory."
+        )
+    return found
 
 
 class Evaluation(pl.Callback):
-    """Evaluates at even distances over each epoch, keeps the best weights, and stops when nothing gets better.
+    """Evaluates at even distances over each epoch, keeps the best weights, and ends the run when nothing gets better, or when
+    all steps are done.
 
     Args:
         task: says how to evaluate and where to keep weights.
-        watch: is asked to look at the losses first, and told of the time that this takes.
+        monitor: is asked to look at the losses first, and does not count the time that this takes.
+        total: optimizer steps of the run.
         an_epoch: evaluations in each.
         patience: evaluations without a better one before the run ends; None runs to the end.
     """
 
-    def __init__(self, task: Task, watch: Watch, an_epoch: int, patience: int | None) -> None:
-        self.task, self.watch, self.an_epoch, self.patience = task, watch, an_epoch, patience
+    def __init__(self, task: Task, monitor: TrainingMonitor, total: int, an_epoch: int, patience: int | None) -> None:
+        self.task, self.monitor, self.total, self.an_epoch, self.patience = task, monitor, total, an_epoch, patience
         self.latest: dict[str, float] = {}
         self.best: tuple[float, ...] | None = None
         self.best_epoch = 0.0
         self._without_gain = 0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.should_stop = trainer.global_step >= self.total  # of a run that was stopped after its last step
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        batches = int(trainer.num_training_batches)
-        done = batch_idx + 1
-        if done * self.an_epoch // batches == (done - 1) * self.an_epoch // batches:
+        if not stepped(trainer, batch_idx):
             return
-        self.watch.look()
-        started = time.perf_counter()
+        step, steps = trainer.global_step, self.task.data.steps_an_epoch
+        if step * self.an_epoch // steps > (step - 1) * self.an_epoch // steps:
+            self.monitor.look(pl_module)
+            with self.monitor.paused():
+                self._evaluate(trainer)
+        if step >= self.total:
+            trainer.should_stop = True
+
+    def _evaluate(self, trainer: pl.Trainer) -> None:
         metrics = self.task.evaluate()
+        epoch = trainer.global_step / self.task.data.steps_an_epoch
         self.latest = {f"dev_{name}": value for name, value in metrics.items()}
-        log(trainer, self.latest | {"epoch": trainer.global_step / self.watch.steps_an_epoch})
+        log(trainer, self.latest | {"epoch": epoch})
         score = tuple(metrics[name] for name in self.task.score)
         if self.best is None or score > self.best:
-            self.best, self._without_gain = score, 0
-            self.best_epoch = trainer.global_step / self.watch.steps_an_epoch
+            self.best, self._without_gain, self.best_epoch = score, 0, epoch
             if trainer.is_global_zero:
                 self.task.save()
         else:
             self._without_gain += 1
             if self.patience is not None and self._without_gain >= self.patience:
                 trainer.should_stop = True
-        self.watch.pause(time.perf_counter() - started)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "without_gain": self._without_gain}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = tuple(state_dict["best"]) if state_dict["best"] is not None else None
+        self.best_epoch, self._without_gain = state_dict["best_epoch"], state_dict["without_gain"]
 
 
-def _status(trainer: pl.Trainer, watch: Watch, evaluation: Evaluation) -> ProgressStatus:
+def _status(trainer: pl.Trainer, total: int, monitor: TrainingMonitor, evaluation: Evaluation) -> ProgressStatus:
     """The live line."""
-    fields = [("step", f"{trainer.global_step:,}")]
-    if watch.latest:
-        fields.append(("loss", f"{watch.latest['train_loss']:.3f}"))
+    fields, latest = [("step", f"{trainer.global_step:,}")], monitor.latest
+    if latest:
+        fields.append(("loss", f"{latest['train_loss']:.3f}"))
     for name in evaluation.task.score[:1]:
-        if evaluation.best is not None:
+        if evaluation.best is not None and evaluation.latest:
             fields.append(
                 (f"dev {name.replace('_', ' ').replace('f1', 'F1')}", f"{evaluation.latest[f'dev_{name}']:.1%}")
             )
             fields.append(("best", f"{evaluation.best[0]:.1%}"))
-    if watch.latest:
-        fields.append(("tokens/s", quantity(watch.latest["real_tokens_per_second"])))
-        fields.append(("MFU", f"{watch.latest['mfu']:.0%}"))
-    return ProgressStatus(trainer.global_step / float(trainer.estimated_stepping_batches), fields)
+    units = [("tokens/s", "real_tokens_per_second", quantity), ("MFU", "mfu", "{:.0%}".format)]
+    fields += [(label, form(latest[name])) for label, name, form in units if name in latest]
+    return ProgressStatus(trainer.global_step / total, fields)
 
 
-def _stopped(trainer: pl.Trainer, evaluation: Evaluation, directory: RunDirectory) -> str:
-    """The sentence about a run that is stopped by hand."""
-    if evaluation.best is None:
-        return f"stopped at step {trainer.global_step:,}, before the first evaluation; nothing is kept"
+def _stopped(trainer: pl.Trainer, checkpoints: Checkpoints, directory: RunDirectory) -> str:
+    """Saves a run that is stopped, and gives the sentence about it."""
+    checkpoints.save(trainer)
     return (
-        f"stopped at step {trainer.global_step:,}; the best model so far (epoch {evaluation.best_epoch:.2g}) is kept in "
-        f"{directory.model}"
+        f"stopped at step {trainer.global_step:,}; everything is saved, go on with the same command and --resume "
+        f"{directory.path}"
     )

@@ -1,14 +1,19 @@
-"""Batches by real tokens, a window at a time: what a batch holds depends on its number alone, not on who builds it.
+"""Batches by real tokens, a window at a time: what an optimizer step trains on depends on its number alone.
 
-    epoch 0   window 0: examples 0 … 255   → sorted by length, cut into 8 batches of about `batch_tokens`, shuffled
-              window 1: examples 256 … 511 → …
+    epoch 0   window 0: examples 0 … 2047    → eight steps of about `batch_tokens`, each of sequences of similar length
+              window 1: examples 2048 … 4095 → …
     epoch 1   …
 
-A window is the unit of work: a loader worker builds all its batches at once. Windows are numbered through all epochs.
-Each batch carries the place that follows it, so that a checkpoint knows what has been trained on, whatever the loader has
-fetched ahead. How windows become a stream is `pretrain.stream`'s.
+A window is the unit of work: a loader worker builds its device's share of all its steps at once. Its examples lie in
+blocks, each sorted by length and cut into eight slices; step k has the k-th slice of every block, so a device that builds
+some of the blocks has an equal part of each step. Devices, and the forward passes of a device, deal a step's sequences out
+among themselves: how many there are changes nothing of what a step trains on, only who computes it.
+
+How windows become a stream is `pretrain.stream`'s.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
@@ -21,32 +26,36 @@ from bert_core.packing import Packed, balanced_groups, pack
 from pretrain.masking import Masker
 from pretrain.pairs import Example, PairBuilder
 
-BATCHES_A_WINDOW = 8
-"""At the most. More make lengths more alike within a batch, fewer make a worker's share of work smaller."""
+STEPS_A_WINDOW = 8
+"""At the most. More make lengths more alike within a step, fewer make a worker's share of work smaller."""
+
+BLOCK_TOKENS, MOST_BLOCKS = 4096, 64
+"""A step has a block for each so many tokens: as many devices can share the work of building, each a part of the blocks."""
 
 _PROBE = 256
 """Examples that are built to learn their mean length."""
+
+Numbered = tuple[int, int, Example]
+"""Epoch and number of an example, and the example."""
 
 IGNORED = -100
 """Label of what is in a batch for its shape alone (`pretrain.fixed_shapes`); `cross_entropy` passes over it."""
 
 
 class Place(NamedTuple):
-    """The next batch to be trained on, in the stream of `pretrain.stream`."""
+    """The next step to be trained on, in the stream of `pretrain.stream`: the same number for all devices."""
 
     phase: int = 0
     """Which of the stream's builders."""
-    turn: int = 0
-    """Windows of it that each device has finished."""
-    batch: int = 0
-    """Batches of the present window that are finished."""
-    batches: int = 0
+    step: int = 0
+    """Steps of it that are finished."""
+    steps: int = 0
     """Finished in all."""
 
 
 @dataclass(frozen=True)
 class PreTrainingBatch:
-    """What a training step needs: B sequences, T tokens, M masked."""
+    """What a forward pass needs: B sequences, T tokens, M masked."""
 
     packed: Packed
     masked: Tensor
@@ -59,8 +68,10 @@ class PreTrainingBatch:
     """Corpus numbers of the documents that it was made from."""
     tokens: int
     """Real ones: T, less what only fills the batch up."""
+    step_counts: Tensor
+    """int64 [2], the masked tokens and the sequences of this device's whole share of the step: what its losses are divided by."""
     following: Place = Place()
-    """Place of the next batch; set by the stream."""
+    """Place after this batch; set by the stream."""
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         return self._each("to", *args, **kwargs)
@@ -81,15 +92,14 @@ class PreTrainingBatch:
 
 
 class WindowBuilder(Dataset[list[PreTrainingBatch]]):
-    """Builds all batches of a numbered window.
+    """Builds all steps of a numbered window; `builder[n]` gives each of them whole, as one batch.
 
-    Every window of a stream has the same number of batches, and examples enough to give each about `batch_tokens`. So
-    all devices move from window to window in step, and one place stands for all of them.
+    Every window of a stream has the same number of steps, and examples enough to give each about `batch_tokens`.
 
     Args:
         pairs: gives the examples.
         masker: hides their tokens.
-        batch_tokens: real tokens of a batch, on average.
+        batch_tokens: real tokens of a step, over all devices, on average.
         seed: of the run.
     """
 
@@ -98,26 +108,55 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
         probe = range(min(pairs.examples, _PROBE))
         self.mean_length = sum(len(pairs.example(0, index).ids) for index in probe) / len(probe)
         """Real tokens of an example."""
-        batches_an_epoch = max(1, round(pairs.examples * self.mean_length / batch_tokens))
-        self.batches_a_window = min(BATCHES_A_WINDOW, batches_an_epoch, pairs.examples)
-        self.windows_an_epoch = max(1, batches_an_epoch // self.batches_a_window)
+        steps_an_epoch = max(1, round(pairs.examples * self.mean_length / batch_tokens))
+        self.steps_a_window = min(STEPS_A_WINDOW, steps_an_epoch, pairs.examples)
+        self.windows_an_epoch = max(1, steps_an_epoch // self.steps_a_window)
+        sequences = pairs.examples // (self.windows_an_epoch * self.steps_a_window)  # of a step, at least
+        wanted = min(MOST_BLOCKS, batch_tokens // BLOCK_TOKENS, sequences)
+        self.blocks = 1 << (max(1, wanted).bit_length() - 1)
+        """Of a window; a power of two, so that two, four or eight devices divide them evenly."""
 
     def epoch_of(self, window: int) -> int:
         return window // self.windows_an_epoch
 
     def __getitem__(self, window: int) -> list[PreTrainingBatch]:
-        epoch, number = divmod(window, self.windows_an_epoch)
-        bounds = (self.pairs.examples * n // self.windows_an_epoch for n in (number, number + 1))
-        examples = [(index, self.pairs.example(epoch, index)) for index in range(*bounds)]
-        examples.sort(key=lambda item: len(item[1].ids))
-        lengths = [len(example.ids) for _, example in examples]
-        groups = [examples[group] for group in balanced_groups(lengths, self.batches_a_window)]
-        order = np.random.default_rng((self.seed, window, 2)).permutation(len(groups))
-        return [self._batch(epoch, groups[group]) for group in order]
+        return [batch for (batch,) in self.share(window)]
 
-    def _batch(self, epoch: int, group: list[tuple[int, Example]]) -> PreTrainingBatch:
+    def share(self, window: int, *, rank: int = 0, devices: int = 1, passes: int = 1) -> list[list[PreTrainingBatch]]:
+        """One device's part of each step of a window: `passes` batches a step.
+
+        All devices together have each example once, and about equally many tokens. Devices among which the blocks cannot be
+        divided build the same ones and divide their sequences. A pass that no sequence is left for gets one that does not count.
+        """
+        epoch, number = divmod(window, self.windows_an_epoch)
+        first, last = (self.pairs.examples * n // self.windows_an_epoch for n in (number, number + 1))
+        builders = math.gcd(self.blocks, devices)  # devices that build different blocks
+        steps: list[list[Numbered]] = [[] for _ in range(self.steps_a_window)]
+        for block in range(rank % builders, self.blocks, builders):
+            bounds = (first + (last - first) * n // self.blocks for n in (block, block + 1))
+            examples = [(epoch, index, self.pairs.example(epoch, index)) for index in range(*bounds)]
+            examples.sort(key=_length)
+            groups = balanced_groups([_length(example) for example in examples], self.steps_a_window)
+            for step, group in zip(steps, groups, strict=True):
+                step += examples[group]
+        parts, own = devices // builders * passes, rank // builders * passes
+        order = np.random.default_rng((self.seed, window, 2)).permutation(self.steps_a_window)
+        return [self._passes(sorted(steps[step], key=_length), range(own, own + passes), parts) for step in order]
+
+    def _passes(self, examples: list[Numbered], own: range, parts: int) -> list[PreTrainingBatch]:
+        """Those of a step's `parts` that are this device's."""
+        # Dealt out in turn, so that each part has short and long sequences; an empty one borrows the first, uncounted.
+        batches = [
+            self.batch(examples[part::parts]) if part < len(examples) else uncounted(self.batch(examples[:1]))
+            for part in own
+        ]
+        counts = torch.stack([batch.step_counts for batch in batches]).sum(0)
+        return [replace(batch, step_counts=counts) for batch in batches]
+
+    def batch(self, group: Sequence[Numbered]) -> PreTrainingBatch:
+        """Masks and packs some examples."""
         shown, masked, labels, offset = [], [], [], 0
-        for index, example in group:
+        for epoch, index, example in group:
             rng = np.random.default_rng((self.seed, epoch, index, 3))
             ids, positions = self.masker.mask(example.ids, rng)
             shown.append(ids)
@@ -125,10 +164,26 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
             labels.append(example.ids[positions])
             offset += len(ids)
         return PreTrainingBatch(
-            packed=pack(shown, [example.types for _, example in group]),
+            packed=pack(shown, [example.types for _, _, example in group]),
             masked=torch.from_numpy(np.concatenate(masked)),
             labels=torch.from_numpy(np.concatenate(labels)),
-            next_sentence=torch.tensor([example.label for _, example in group]),
-            documents=tuple(sorted({document for _, example in group for document in example.documents})),
+            next_sentence=torch.tensor([example.label for _, _, example in group]),
+            documents=tuple(sorted({document for _, _, example in group for document in example.documents})),
             tokens=offset,
+            step_counts=torch.tensor([sum(map(len, masked)), len(group)]),
         )
+
+
+def _length(numbered: Numbered) -> int:
+    return len(numbered[2].ids)
+
+
+def uncounted(batch: PreTrainingBatch) -> PreTrainingBatch:
+    """A batch that costs its time and teaches nothing."""
+    return replace(
+        batch,
+        labels=torch.full_like(batch.labels, IGNORED),
+        next_sentence=torch.full_like(batch.next_sentence, IGNORED),
+        tokens=0,
+        step_counts=torch.zeros_like(batch.step_counts),
+    )

@@ -1,42 +1,34 @@
-"""What happens around a training step: the budget, the curves, the watch over the loss, evaluation, and checkpoints."""
+"""What happens around a pretraining step: the budget, evaluation, and the last step."""
 
-import time
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
+import math
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
-from torch import Tensor
 
-from experiment.training import NotFiniteError, log, stepped
-from pretrain.batches import PreTrainingBatch
-from pretrain.module import PreTrainingModule, Sums
-from pretrain.stream import StreamModule
+from experiment.callbacks import Checkpoints, RunClock
+from experiment.console import Console
+from experiment.distributed import global_sums
+from experiment.monitor import TrainingMonitor
+from experiment.training import log
+from pretrain.heldout import HeldOutText
+from pretrain.module import SUMS, PreTrainingModule, means
 
 
 class Budget(pl.Callback):
     """How much of a run is done, by steps or by time; stops it at the end.
 
-    The time is that of training, evaluation included. It is part of the checkpoint, so a resumed run goes on with what
-    is left, and the same on all devices, so that they agree on the learning rate.
+    Args:
+        clock: the time.
+        max_steps, max_minutes: one of them is None.
     """
 
-    def __init__(self, max_steps: int | None, max_minutes: float | None) -> None:
-        self.max_steps = max_steps
+    def __init__(self, clock: RunClock, max_steps: int | None, max_minutes: float | None) -> None:
+        self.clock, self.max_steps = clock, max_steps
         self.max_seconds = None if max_minutes is None else max_minutes * 60
-        self._before = 0.0  # seconds of this run's earlier processes
-        self._started: float | None = None
-        self._synchronised: float | None = None  # seconds, as the first device counts them
-
-    @property
-    def seconds(self) -> float:
-        """Of training so far."""
-        if self._synchronised is not None:
-            return self._synchronised
-        return self._before + (time.perf_counter() - self._started if self._started is not None else 0.0)
+        self.seconds_a_step = 0.0
+        """What a step is expected to take before one is done."""
 
     def progress(self, step: int) -> float:
         """Share of the run that is done after `step` steps. A step counts from its middle: the learning rate of the first
@@ -44,7 +36,7 @@ class Budget(pl.Callback):
         if self.max_steps is not None:
             return min(1.0, (step + 0.5) / self.max_steps)
         assert self.max_seconds is not None
-        return min(1.0, self.seconds / self.max_seconds)
+        return min(1.0, max(self.clock.seconds, self.seconds_a_step / 2) / self.max_seconds)
 
     def share(self, steps: float) -> float:
         """The same for data that is fetched ahead of the training: by steps that it is for, or by time."""
@@ -54,149 +46,57 @@ class Budget(pl.Callback):
         return step >= self.max_steps if self.max_steps is not None else self.progress(step) >= 1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.perf_counter()
-
-    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
-        if trainer.world_size > 1:
-            self._synchronised = None
-            seconds = torch.tensor(self.seconds, device=trainer.strategy.root_device)
-            torch.distributed.broadcast(seconds, src=0)
-            self._synchronised = seconds.item()
+        trainer.should_stop = self.finished(
+            trainer.global_step
+        )  # of a run that was stopped between its last step and its end
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         if self.finished(trainer.global_step):
             trainer.should_stop = True
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._before, self._started = self.seconds, None
 
-    def state_dict(self) -> dict[str, float]:
-        return {"seconds": self.seconds}
-
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        self._before = state_dict["seconds"]
-
-
-class Watch(pl.Callback):
-    """Logs the curves, and stops the run at the first loss or gradient that is not finite.
-
-    Reading a number off a device waits for it, so both happen every `log_every` steps, and before each checkpoint:
-    what is saved has been looked at.
+class HeldOut(pl.Callback):
+    """Evaluates held-out text before the first step and at even distances over the run.
 
     Args:
-        stream: is told what has been trained on, and tells how long the training has waited for data.
-        log_every: optimizer steps between two points.
-        flops_per_token: arithmetic of a training step for a real token.
-        matmul_rate: FLOP/s that the machine reaches in a plain matrix product; the measure of MFU.
-        where: a document's file and line, for the sentence that names them.
+        text: what is evaluated.
+        budget: says how much of the run is done.
+        monitor: says how many tokens have been trained on.
+        evaluations: after the first, the one at the end included.
+        console: shows the first one as a phase of its own.
     """
 
     def __init__(
-        self,
-        stream: StreamModule,
-        *,
-        log_every: int,
-        flops_per_token: float,
-        matmul_rate: float,
-        where: Callable[[int], str],
+        self, text: HeldOutText, budget: Budget, monitor: TrainingMonitor, evaluations: int, console: Console
     ) -> None:
-        self.stream, self.log_every = stream, log_every
-        self.flops_per_token, self.matmul_rate, self.where = flops_per_token, matmul_rate, where
+        self.text, self.budget, self.monitor, self.evaluations = text, budget, monitor, evaluations
+        self.console = console
         self.latest: dict[str, float] = {}
-        """The last point of each curve."""
-        self.tokens = 0
-        """Real tokens trained on, by all devices."""
-        self._pending: list[tuple[int, Tensor, tuple[int, ...]]] = []
-        self._since = (0.0, 0, 0.0)  # time, tokens and waiting time of the last point
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._since = (time.perf_counter(), self.tokens, self.stream.waited)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: PreTrainingBatch, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, PreTrainingModule)
-        self.stream.place = batch.following
-        self.tokens += batch.tokens * trainer.world_size
-        health = outputs["loss"].detach() + 0 * pl_module.gradient_norm.to(outputs["loss"].device)
-        self._pending.append((trainer.global_step, health, batch.documents))
-        if stepped(trainer, batch_idx) and trainer.global_step % self.log_every == 0:
-            self.look()
-            self._log(trainer, pl_module)
-
-    def look(self) -> None:
-        """Checks the steps since the last look.
-
-        Raises:
-            NotFiniteError: naming the first bad step and where its text comes from.
-        """
-        pending, self._pending = self._pending, []
-        if not pending:
-            return
-        finite = torch.isfinite(torch.stack([health for _, health, _ in pending])).tolist()
-        if not all(finite):
-            step, _, documents = pending[finite.index(False)]
-            shown = ", ".join(self.where(document) for document in documents[:5])
-            more = f" and {len(documents) - 5} more" if len(documents) > 5 else ""
-            raise NotFiniteError(
-                f"the loss or its gradient was not finite at step {step:,}, in a batch from {shown}{more}; "
-                "lower --learning_rate or look at these documents, and go on from the last checkpoint with --resume"
-            )
-
-    def _log(self, trainer: pl.Trainer, module: PreTrainingModule) -> None:
-        now, tokens, waited = time.perf_counter(), self.tokens, self.stream.waited
-        seconds = max(1e-9, now - self._since[0])
-        rate = (tokens - self._since[1]) / seconds
-        self._since, waiting = (now, tokens, waited), (waited - self._since[2]) / seconds
-        metrics = {f"train_{name}": value for name, value in module.sums.metrics().items()}
-        module.sums = Sums()
-        self.latest = metrics | {
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": float(module.gradient_norm),
-            "real_tokens_per_second": rate,
-            "mfu": rate * self.flops_per_token / (self.matmul_rate * trainer.world_size),
-            "data_wait": waiting,
-            "tokens_seen": tokens,
-        }
-        log(trainer, self.latest)
-
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: Any) -> None:
-        self.look()
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.look()  # at the steps after the last point, before the model is saved
-
-    def state_dict(self) -> dict[str, int]:
-        return {"tokens": self.tokens}
-
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        self.tokens = state_dict["tokens"]
-
-
-class HeldOut(pl.Callback):
-    """Evaluates held-out text before the first step and at even distances over the run; the end is the pipeline's."""
-
-    def __init__(self, batches: Sequence[PreTrainingBatch], budget: Budget, watch: Watch, evaluations: int) -> None:
-        self.batches, self.budget, self.watch, self.evaluations = batches, budget, watch, evaluations
-        self.latest: dict[str, float] = {}
-        self._done = -1  # evaluations behind us, the one before the first step not counted
+        self._done = -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._done < 0:
-            self.evaluate(trainer, pl_module)
+            with self.console.phase("Evaluating before training"):
+                self.evaluate(trainer, pl_module)
             self._done = 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
         due = int(self.budget.progress(trainer.global_step) * self.evaluations)
         if self._done < due < self.evaluations:
             self._done = due
-            self.evaluate(trainer, pl_module)
+            with self.monitor.paused():
+                self.evaluate(trainer, pl_module)
 
     def evaluate(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, float]:
+        """Means over the whole text, the same for any number of devices: each batch is summed on one of them, and the sums are
+        added in one order."""
         assert isinstance(pl_module, PreTrainingModule)
-        metrics = pl_module.evaluate(self.batches)
+        parts = torch.zeros(len(self.text), len(SUMS), device=pl_module.device)
+        for number in range(trainer.global_rank, len(self.text), trainer.world_size):
+            parts[number] = self.text.sums(number, pl_module.batch_sums)
+        metrics = means([math.fsum(column) for column in zip(*global_sums(parts).tolist(), strict=True)])
         self.latest = {f"heldout_{name}": value for name, value in metrics.items()}
-        log(trainer, self.latest | {"tokens_seen": self.watch.tokens})
+        log(trainer, self.latest | {"tokens_seen": self.monitor.tokens})
         return metrics
 
     def state_dict(self) -> dict[str, int]:
@@ -206,22 +106,33 @@ class HeldOut(pl.Callback):
         self._done = state_dict["done"]
 
 
-class Checkpoints(ModelCheckpoint):
-    """Saves at intervals of time and keeps the last two; never between the passes of one optimizer step, whose gradients
-    a checkpoint does not hold."""
+class Finish(pl.Callback):
+    """What follows the last step, while the network is still where it was trained: the steps are looked at, the model and a
+    checkpoint are saved, and then held-out text is evaluated. Nothing that can fail stands between the last step and the model.
 
-    def __init__(self, directory: Path, minutes: float) -> None:
-        super().__init__(
-            directory,
-            filename="{step}",
-            monitor="step",
-            mode="max",
-            save_top_k=2,
-            train_time_interval=timedelta(minutes=minutes),
-        )
+    Args:
+        monitor, checkpoints, evaluation: of the run.
+        save_model: writes the model; called in the main process.
+        console: shows the evaluation as a phase.
+    """
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def __init__(
+        self,
+        monitor: TrainingMonitor,
+        checkpoints: Checkpoints,
+        evaluation: HeldOut,
+        save_model: Callable[[], None],
+        console: Console,
     ) -> None:
-        if stepped(trainer, batch_idx):
-            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self.monitor, self.checkpoints, self.evaluation = monitor, checkpoints, evaluation
+        self.save_model, self.console = save_model, console
+        self.metrics: dict[str, float] = {}
+        """Of the held-out text, at the end."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.monitor.settle(pl_module)
+        if trainer.is_global_zero:
+            self.save_model()
+        self.checkpoints.save(trainer)
+        with self.console.phase("Evaluating"):
+            self.metrics = self.evaluation.evaluate(trainer, pl_module)

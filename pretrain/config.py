@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from experiment.options import option
+from bert_core.config import SIZES, BertConfig
+from experiment.errors import UsageError
+from experiment.options import Options, option
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Options):
     """A whole run; the docstring under each field is its help text."""
 
     corpus: list[Path] = option([], "Data", "PATH")
@@ -24,7 +26,8 @@ class PretrainConfig:
     tokenizer_sample_mb: int = option(100, "Data")
     """Text that the tokenizer is trained on at the most, drawn evenly over the corpus, in MB of UTF-8."""
     heldout_documents: int | None = option(None, "Data")
-    """Documents kept for evaluation, chosen by their content; 1 % of the corpus (2 to 1,000) when left out."""
+    """Documents kept for evaluation, chosen by their content; 1 % of the corpus (1,000 at the most; of a small one a tenth, up
+    to 100) when left out."""
     cache_dir: Path | None = option(None, "Data", "DIR")
     """Where indices, unpacked files and tokens are kept; OUTPUT_DIR/cache when left out."""
     token_cache: bool = option(False, "Data")
@@ -60,7 +63,8 @@ class PretrainConfig:
     initializer_range: float | None = option(None, "Network")
     """Standard deviation of the initial weights; by preset."""
     init_from: Path | None = option(None, "Network", "DIR")
-    """Folder of a BERT to go on from (ours or anyone's), with its tokenizer and size."""
+    """Folder of a BERT to go on from (ours or anyone's), with its tokenizer and size. Length and batch are those of the preset
+    of its width, the learning rate is a quarter of that preset's."""
 
     mask_rate: float = option(0.15, "Objective")
     """Share of the tokens that MLM hides."""
@@ -78,12 +82,10 @@ class PretrainConfig:
     max_steps: int | None = option(None, "Training")
     """Optimizer steps; the learning rate falls to 0 at the last."""
     max_minutes: float | None = option(None, "Training", "M")
-    """Minutes of training, evaluation on held-out text included; the learning rate falls to 0 at the end. 20 when neither
-    is given, 1 on the built-in sample."""
+    """Minutes of training, from the end of the first step on, evaluation on held-out text included; the learning rate falls to 0
+    at the end. 20 when neither is given, 1 on the built-in sample."""
     batch_tokens: int | None = option(None, "Training")
-    """Real tokens a device and forward pass; by preset."""
-    accumulate: int = option(1, "Training")
-    """Forward passes an optimizer step."""
+    """Real tokens of an optimizer step, over all devices; by preset."""
     learning_rate: float | None = option(None, "Training")
     """Highest learning rate; by preset."""
     warmup: float = option(0.06, "Training")
@@ -101,8 +103,13 @@ class PretrainConfig:
     """How many of this machine; what torchrun or srun started, all GPUs, or one CPU process, when left out."""
     num_nodes: int = option(1, "Device")
     """Machines, for torchrun and srun, which know it."""
-    strategy: str = option("auto", "Device")
-    """As in PyTorch Lightning: auto, ddp."""
+    strategy: Literal["auto", "ddp"] = option("auto", "Device")
+    """As in PyTorch Lightning; several devices are DDP's."""
+    device_tokens: int | None = option(None, "Device")
+    """Real tokens of a forward pass on one device, at the most; a step takes as many passes as it needs. What fits into
+    memory, when left out."""
+    accumulate: int | None = option(None, "Device")
+    """Forward passes of an optimizer step on each device; follows from --device_tokens when left out."""
     precision: Literal["auto", "32", "bf16", "16"] = option("auto", "Device")
     """auto: bf16 where the device computes in it, else 32."""
     compile: bool = option(False, "Device")
@@ -128,6 +135,7 @@ class PretrainConfig:
     """MLflow's; none trains without MLflow; OUTPUT_DIR/mlflow.db when left out."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_steps is not None and self.max_minutes is not None:
             raise ValueError("--max_steps and --max_minutes both set the length of the run; give one of them")
         if self.tokenizer and self.vocab_size is not None:
@@ -160,34 +168,55 @@ class PretrainConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"--{name} must be at least {least}, not {value}")
+        if self.device_tokens and self.accumulate and self.batch_tokens:
+            devices = (self.devices or 1) * self.num_nodes
+            if self.device_tokens * self.accumulate * devices < self.batch_tokens:
+                raise ValueError(
+                    f"--accumulate {self.accumulate} passes of --device_tokens {self.device_tokens} on "
+                    f"{devices} device{'s' if devices > 1 else ''} are fewer than --batch_tokens {self.batch_tokens}; leave out "
+                    "one of them"
+                )
         for name in ("max_minutes", "learning_rate", "clip", "checkpoint_minutes"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"--{name} must be above 0, not {value}")
 
     def resolved(self) -> "PretrainConfig":
-        """With every field that the preset or the kind of corpus decides; checked once more as a whole."""
-        recipe = RECIPES[self.preset] | ({} if self.corpus else SAMPLE_RECIPE)
+        """With every field that the preset, the given network or the kind of corpus decides; checked once more as a whole.
+
+        Raises:
+            UsageError: something does not fit together.
+        """
+        preset, recipe = self.preset, RECIPES[self.preset] | ({} if self.corpus else SAMPLE_RECIPE)
+        if self.init_from:
+            preset, recipe = _recipe_of(self.init_from)
+            if "preset" in self.given and self.preset != preset:
+                raise UsageError(
+                    f"--init_from {self.init_from} brings its own size, which is nearest to {preset}; leave out --preset {self.preset}"
+                )
         filled = {name: value for name, value in recipe.items() if getattr(self, name) is None}
-        if self.tokenizer or self.init_from:
+        if self.tokenizer:
             filled.pop("vocab_size", None)
         if self.max_steps is None and self.max_minutes is None:
             filled["max_minutes"] = 20.0 if self.corpus else 1.0
         if self.cache_dir is None:
             filled["cache_dir"] = self.output_dir / "cache"
-        return replace(self, **filled)
+        try:
+            return replace(self, preset=preset, **filled)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 _LEAST = {
     "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8, "short_length": 8,
-    "max_steps": 1, "batch_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
+    "max_steps": 1, "batch_tokens": 8, "device_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1, "num_nodes": 1,
     "evaluations": 1, "log_every": 1,
 }  # fmt: skip
 
 CHANGEABLE = frozenset(
     {
         "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "compile",
-        "checkpoint_activations", "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
+        "device_tokens", "accumulate", "checkpoint_activations", "output_dir", "resume", "evaluations", "checkpoint_minutes", "log_every", "tracking_uri",
     }
 )  # fmt: skip
 """What a resumed run may be given anew."""
@@ -201,10 +230,33 @@ RECIPES: dict[str, dict[str, Any]] = {
         ("mini", 8000, 128, 2048, 1.5e-3, 0.04),
         ("small", 16000, 128, 4096, 1e-3, 0.03),
         ("medium", 32000, 256, 16384, 5e-4, 0.03),
-        ("base", 32000, 512, 65536, 3e-4, 0.02),
+        ("base", 32000, 128, 32768, 4e-4, 0.02),
         ("large", 32000, 512, 32768, 2e-4, 0.02),
     )
 }
-"""mini was measured (see the README); the others follow its trend, towards larger batches and smaller steps."""
+"""tiny, mini and base were measured (see the README); the others follow their trend, towards larger batches and smaller steps."""
 
 SAMPLE_RECIPE: dict[str, Any] = {"vocab_size": 4000, "max_length": 64}
+
+POSITIONS = 512
+"""Of a new network, whatever length it is trained at, so that fine-tuning may read longer rows."""
+
+GOING_ON = 0.25
+"""Of a preset's learning rate for weights that are trained already: what they know is to stay."""
+
+
+def _recipe_of(directory: Path) -> tuple[Any, dict[str, Any]]:
+    """Preset and recipe of the size that a saved BERT has: those of its width, or of the next wider one. A folder without a
+    BERT is for whoever loads it to refuse."""
+    try:
+        shape = BertConfig.from_json(directory / "config.json")
+    except (OSError, ValueError):
+        shape = BertConfig(vocab_size=1)
+    preset = next((name for name, size in SIZES.items() if size["hidden_size"] >= shape.hidden_size), "large")
+    recipe = RECIPES[preset]
+    return preset, {
+        "max_length": min(recipe["max_length"], shape.max_position_embeddings),
+        "batch_tokens": recipe["batch_tokens"],
+        "learning_rate": GOING_ON * recipe["learning_rate"],
+        "initializer_range": shape.initializer_range,
+    }

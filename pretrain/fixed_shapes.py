@@ -13,14 +13,14 @@ from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from torch.utils.data import Dataset
 
 from bert_core.packing import Packed
-from pretrain.batches import IGNORED, PreTrainingBatch, WindowBuilder
+from pretrain.batches import IGNORED, PreTrainingBatch
 
 
 class Shape(NamedTuple):
-    """What batches of fixed shapes have in common; the number of their sequences is left open."""
+    """What batches of fixed shapes have in common; the number of their sequences is left open. About 3 % of a step go into what
+    it adds to batches of 65,536 tokens."""
 
     tokens: int
     """T."""
@@ -73,17 +73,3 @@ def _enough(capacity: int, needed: int) -> int:
     """The capacity, and as many sixteenths of it more as are needed."""
     step = capacity // 16
     return capacity + step * max(0, math.ceil((needed - capacity) / step))
-
-
-class FixedShapes(Dataset[list[PreTrainingBatch]]):
-    """Windows whose batches have one shape, so that torch.compile compiles for it once.
-
-    The shape is set by the builder's first window. About 3 % of a step go into what it adds to batches of 65,536 tokens.
-    """
-
-    def __init__(self, builder: WindowBuilder) -> None:
-        self.builder = builder
-        self.shape = Shape.around(builder[0], builder.pairs.options.max_length)
-
-    def __getitem__(self, window: int) -> list[PreTrainingBatch]:
-        return [padded(batch, self.shape) for batch in self.builder[window]]

@@ -5,6 +5,8 @@
 The order is that of the screen: what is read here from top to bottom is what a user sees from top to bottom.
 """
 
+import functools
+import math
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,36 +14,38 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import Dataset
 
 from bert_core.attention import choose_path
 from bert_core.config import SIZES, BertConfig
 from bert_core.model import Bert, BertForPreTraining
 from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrained
 from data.errors import DataError
-from experiment.console import quantity
-from experiment.distributed import from_main, process_rank
+from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock
+from experiment.console import first_places, quantity
+from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.environment import describe_environment
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import trainer_processes
+from experiment.launchers import cluster_environment
 from experiment.machine import Machine, choose_machine
+from experiment.monitor import TrainingMonitor
 from experiment.options import as_dict
 from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
+from experiment.rehearsal import rehearse
 from experiment.run_directory import checkpoint_step
 from experiment.tracking import Tracking, open_tracking, told
 from experiment.training import InterruptedRun, NotFiniteError, StopOnSignal, quiet_libraries
 from pretrain.batches import PreTrainingBatch, WindowBuilder
-from pretrain.callbacks import Budget, Checkpoints, HeldOut, Watch
-from pretrain.config import PretrainConfig
-from pretrain.fixed_shapes import FixedShapes, Shape, padded
+from pretrain.callbacks import Budget, Finish, HeldOut
+from pretrain.config import POSITIONS, PretrainConfig
+from pretrain.heldout import HeldOutText
 from pretrain.initial import prepare_network
 from pretrain.module import PreTrainingModule
 from pretrain.results import shape_of, show_results, show_start, write_results
 from pretrain.start import KIND, Run, loader_processes, open_run
-from pretrain.stream import StreamModule
-from pretrain.text import Text, Unigram, held_out_batches, prepare_text, unigram_guess, window_builder
+from pretrain.stream import DeviceShare, StreamModule, StreamPosition
+from pretrain.text import Text, Unigram, prepare_text, unigram_guess, window_builder
 
 FINE_TUNING_DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 """What `model/config.json` says, whatever the pretraining used: who fine-tunes the model expects the paper's."""
@@ -83,7 +87,7 @@ class Material:
     builder: WindowBuilder
     short: list[WindowBuilder]
     """Of the first part's shorter sequences; empty for a run in one part."""
-    held_out: list[PreTrainingBatch]
+    held_out: HeldOutText
     unigram: Unigram
     network: BertForPreTraining
     machine: Machine
@@ -95,13 +99,13 @@ def _prepare(run: Run) -> Material:
     pl.seed_everything(config.seed, verbose=False)
     text = _text(run)
     short = replace(config, max_length=config.short_length, short_length=None) if config.short_length else None
-    held_out = held_out_batches(window_builder(text, config, held_out=True))
+    held_out = HeldOutText(window_builder(text, config, held_out=True))
     return Material(
         text=text,
         builder=window_builder(text, config),
         short=[window_builder(text, short)] if short else [],
         held_out=held_out,
-        unigram=unigram_guess(text.frequencies, held_out),
+        unigram=unigram_guess(text.frequencies, held_out.labels()),
         network=_network(config, text),
         machine=choose_machine(config.accelerator, config.precision),
     )
@@ -154,7 +158,7 @@ def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:
         network = BertForPreTraining(
             BertConfig(
                 vocab_size=text.wordpiece.vocab_size,
-                max_position_embeddings=config.max_length,
+                max_position_embeddings=max(POSITIONS, config.max_length),
                 hidden_dropout_prob=config.dropout,
                 attention_probs_dropout_prob=config.dropout,
                 initializer_range=config.initializer_range,
@@ -194,10 +198,11 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
     Raises:
         NotFiniteError, InterruptedRun: the training ended early.
     """
-    config, text, builder = run.config, material.text, material.builder
-    network, machine = material.network, material.machine
-    budget = Budget(config.max_steps, config.max_minutes)
-    assert config.learning_rate is not None and config.max_length is not None
+    config, network, machine = run.config, material.network, material.machine
+    stop = StopOnSignal(lambda trainer: _save_and_tell(trainer, checkpoints), lambda: clock.requested)
+    clock = RunClock(config.log_every, lambda: stop.requested or 0)
+    budget = Budget(clock, config.max_steps, config.max_minutes)
+    assert config.learning_rate is not None
     module = PreTrainingModule(
         network,
         has_pairs=config.second_objective != "none",
@@ -208,81 +213,163 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
         progress=budget.progress,
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
-    builders: list[Dataset[list[PreTrainingBatch]]] = [*material.short, builder]
-    held_out = material.held_out
+    # Sequences that only fill a batch up cost little where attention reads rows as they lie, but widen a rectangle.
+    fixed_shape = config.compile and choose_path(machine.device, machine.dtype, config.dropout) == "varlen"
     if config.compile:
-        # Sequences that only fill a batch up cost little where attention reads rows as they lie, but widen a rectangle.
-        fixed_shapes = choose_path(machine.device, machine.dtype, config.dropout) == "varlen"
-        module.compile_losses(fixed_shapes=fixed_shapes)
-        if fixed_shapes:
-            builders = [FixedShapes(each) for each in (*material.short, builder)]
-            shape = Shape.around(held_out, config.max_length)
-            held_out = [padded(batch, shape) for batch in held_out]
+        module.compile_losses(fixed_shapes=fixed_shape)
+    devices, nodes = trainer_devices(config.devices, config.num_nodes, machine.device.type)
+    processes = ProcessShare(process_rank(), devices * nodes)
+    passes, budget.seconds_a_step = _first_step(run, material, module, processes, fixed_shape)
     stream = StreamModule(
-        builders,
-        lambda batches: int(bool(material.short) and budget.share(batches / config.accumulate) >= config.short_share),
+        [
+            DeviceShare(builder, rank=processes.rank, devices=processes.devices, passes=passes, fixed_shape=fixed_shape)
+            for builder in (*material.short, material.builder)
+        ],
+        lambda steps: int(bool(material.short) and budget.share(steps) >= config.short_share),
         workers=loader_processes(config),
         pin_memory=machine.device.type == "cuda",
     )
-    watch = Watch(
-        stream,
+    monitor = TrainingMonitor(
         log_every=config.log_every,
-        flops_per_token=network.config.flops_per_token(builder.mean_length, config.mask_rate),
+        flops_per_token=network.config.flops_per_token(material.builder.mean_length, config.mask_rate),
         matmul_rate=machine.matmul_rate,
-        where=text.corpus.where,
+        counts=lambda batch: (batch.tokens, batch.packed.sequences),
+        places=lambda batch: batch.documents,
+        where=lambda documents: first_places([material.text.corpus.where(document) for document in documents]),
+        waited=lambda: stream.waited,
     )
-    evaluation = HeldOut(held_out, budget, watch, config.evaluations)
+    evaluation = HeldOut(material.held_out, budget, monitor, config.evaluations, run.console)
+    checkpoints = Checkpoints(run.directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
+    finish = Finish(monitor, checkpoints, evaluation, lambda: _save_model(run, material), run.console)
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        **trainer_processes(config.devices, config.num_nodes, machine.device.type),
+        devices=devices,
+        num_nodes=nodes,
+        plugins=[cluster_environment()],
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,
-        max_steps=config.max_steps or -1,
-        accumulate_grad_batches=config.accumulate,
+        accumulate_grad_batches=passes,
         logger=[history, tracking] if tracking else [history],
         callbacks=[
             peers,
+            *([DropoutSeeds(config.seed)] if config.dropout else []),
+            StreamPosition(stream),
+            clock,
+            monitor,
             budget,
-            watch,
             evaluation,
-            TrainingProgress(run.console, lambda trainer: _status(trainer, budget, watch, evaluation)),
-            StopOnSignal(lambda trainer: _save_and_tell(trainer, run.directory.checkpoints)),
-            Checkpoints(run.directory.checkpoints, config.checkpoint_minutes),
+            TrainingProgress(run.console, lambda trainer: _status(trainer, budget, monitor, evaluation)),
+            checkpoints,
+            stop,
+            finish,
         ],
         enable_progress_bar=False,
         enable_model_summary=False,
+        enable_checkpointing=False,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,
         default_root_dir=run.directory.path,
     )
     if run.checkpoint:
         history.cut_from(checkpoint_step(run.checkpoint) + 1)
     trainer.fit(module, stream, ckpt_path=run.checkpoint)
-    metrics = evaluation.evaluate(trainer, module)
-    if trainer.is_global_zero:
-        save_pretrained(network, run.directory.model, **FINE_TUNING_DROPOUT)
-        text.wordpiece.save(run.directory.model)
-    return metrics | {
-        "real_tokens_per_second": watch.tokens / budget.seconds,
-        "tokens_seen": watch.tokens,
+    return finish.metrics | {
+        "real_tokens_per_second": (monitor.tokens - monitor.untimed[0]) / max(clock.seconds, 1e-9),
+        "tokens_seen": monitor.tokens,
         "steps": trainer.global_step,
-        "wall_seconds": budget.seconds,
+        "wall_seconds": clock.seconds,
     }
 
 
-def _save_and_tell(trainer: pl.Trainer, checkpoints: Path) -> str:
-    """What a run that is stopped by hand leaves, and the sentence about it."""
-    trainer.save_checkpoint(checkpoints / f"step={trainer.global_step}.ckpt")
+def _first_step(
+    run: Run, material: Material, module: PreTrainingModule, processes: "ProcessShare", fixed_shape: bool
+) -> tuple[int, float]:
+    """Forward passes of a step on each device, as given or as fit into memory, and the seconds that a step takes.
+
+    Raises:
+        UsageError: the given numbers contradict each other, or nothing fits.
+    """
+    config, builder, machine = run.config, material.builder, material.machine
+    assert config.batch_tokens is not None
+    given = config.accumulate
+    if config.device_tokens:
+        needed = math.ceil(config.batch_tokens / (config.device_tokens * processes.devices))
+        if given and given < needed:
+            raise UsageError(
+                f"--accumulate {given} passes of --device_tokens {config.device_tokens} on {processes.devices} devices are fewer "
+                f"than --batch_tokens {config.batch_tokens}; leave out one of them"
+            )
+        given = given or needed
+
+    @functools.cache
+    def longest(passes: int) -> PreTrainingBatch:
+        share = DeviceShare(
+            builder, rank=processes.rank, devices=processes.devices, passes=passes, fixed_shape=fixed_shape
+        )
+        return share.longest()
+
+    def attempt(passes: int) -> None:
+        batch = longest(passes).to(machine.device)
+        with machine.autocast():
+            loss, _ = module.losses(batch, batch.step_counts.float())
+        loss.backward()
+
+    network = material.network.to(machine.device).train()
+    sequences = builder.pairs.examples // (builder.windows_an_epoch * builder.steps_a_window * processes.devices)
+
+    def tried(passes: int, most: int) -> tuple[int, float]:
+        return rehearse(
+            attempt,
+            parameters=[each for each in network.parameters() if each.requires_grad],
+            device=machine.device,
+            passes=passes,
+            most=most,
+            flag="lower --max_length, or --batch_tokens with it, or choose --checkpoint_activations",
+        )
+
+    with run.console.phase("Compiling, and trying the longest batch" if config.compile else "Trying the longest batch"):
+        if processes.rank == 0:
+            found = tried(given or 1, given or max(1, sequences))
+        passes = int(from_main(lambda: str(found[0])))
+        if processes.rank:
+            found = tried(passes, passes)
+    if passes > 1 and not given:
+        run.console.note(
+            f"A step of {config.batch_tokens:,} tokens takes {passes} forward passes a device, which fit into its memory."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class ProcessShare:
+    """This process among all that train."""
+
+    rank: int
+    devices: int
+
+
+def _save_model(run: Run, material: Material) -> None:
+    shape = material.network.config
+    before = 0 if run.config.init_from is None else shape.trained_positions or shape.max_position_embeddings
+    trained = max(before, run.config.max_length or 0)
+    save_pretrained(material.network, run.directory.model, trained_positions=trained, **FINE_TUNING_DROPOUT)
+    material.text.wordpiece.save(run.directory.model)
+
+
+def _save_and_tell(trainer: pl.Trainer, checkpoints: Checkpoints) -> str:
+    """What a run that is stopped leaves, and the sentence about it."""
+    checkpoints.save(trainer)
     return (
         f"stopped at step {trainer.global_step:,}; everything is saved, go on with: python run.py --resume "
-        f"{checkpoints.parent}"
+        f"{checkpoints.directory.parent}"
     )
 
 
-def _status(trainer: pl.Trainer, budget: Budget, watch: Watch, evaluation: HeldOut) -> ProgressStatus:
+def _status(trainer: pl.Trainer, budget: Budget, monitor: TrainingMonitor, evaluation: HeldOut) -> ProgressStatus:
     """The live line."""
-    latest = watch.latest | evaluation.latest
+    latest = monitor.latest | evaluation.latest
     shown = [
         ("MLM", "train_mlm_loss", "{:.3f}"),
         ("NSP", "train_nsp_loss", "{:.3f}"),
@@ -290,8 +377,10 @@ def _status(trainer: pl.Trainer, budget: Budget, watch: Watch, evaluation: HeldO
     ]
     fields = [("step", f"{trainer.global_step:,}")]
     fields += [(label, form.format(latest[name])) for label, name, form in shown if name in latest]
-    if watch.latest:
-        fields.append(("tokens/s", quantity(watch.latest["real_tokens_per_second"])))
-        fields.append(("MFU", f"{watch.latest['mfu']:.0%}"))
-        fields.append(("data wait", f"{watch.latest['data_wait']:.1%}"))
+    units = [
+        ("tokens/s", "real_tokens_per_second", quantity),
+        ("MFU", "mfu", "{:.0%}".format),
+        ("data wait", "data_wait", "{:.1%}".format),
+    ]
+    fields += [(label, form(latest[name])) for label, name, form in units if name in latest]
     return ProgressStatus(budget.progress(trainer.global_step), fields)

@@ -78,8 +78,7 @@ def _run_rows(run: Run, builder: WindowBuilder, network: BertForPreTraining, mac
         ),
         (
             "step",
-            f"{quantity(config.batch_tokens * config.accumulate)} real tokens a device, learning rate up to "  # type: ignore[operator]
-            f"{config.learning_rate:g}",
+            f"{quantity(config.batch_tokens or 0)} real tokens over all devices, learning rate up to {config.learning_rate:g}",
         ),
         ("epoch", f"{quantity(builder.pairs.examples)} examples, {quantity(tokens_an_epoch)} tokens"),
         ("length", length),
@@ -146,7 +145,7 @@ def write_results(
         directory.path / "report.html",
         f"SaeBERT {run.config.preset}",
         [
-            Section("Result", [Table(*_result_table(run, unigram, metrics)), *_explanation(run)]),
+            Section("Result", [Table(*_result_table(run, unigram, metrics)), *_explanation(run, unigram, metrics)]),
             Section("Training", [Picture(directory.plots / "curves.png", "Curves over real tokens")]),
             Section(
                 "Text",
@@ -243,10 +242,29 @@ def _result_table(run: Run, unigram: Unigram, metrics: dict[str, Any]) -> tuple[
     return rows, ("held-out text", "this model", "before training", "a guess", "by")
 
 
-def _explanation(run: Run) -> list[Paragraph]:
-    if run.config.corpus:
-        return []
-    return [Paragraph("Trained on the built-in sample: enough to see that everything works, not enough to be of use.")]
+def worse_than_guesses(config: PretrainConfig, unigram: Unigram, metrics: dict[str, Any]) -> list[str]:
+    """A sentence for each objective on which the model does no better than who does not look at the text."""
+    found = []
+    if metrics["mlm_loss"] >= unigram.loss or metrics["mlm_accuracy"] < unigram.accuracy:
+        found.append(
+            "On masked words this model is no better than a guess by the words' frequencies: it has not learnt to use their "
+            "context. Train longer, or lower --learning_rate."
+        )
+    if metrics.get("nsp_accuracy", 1.0) <= 0.5:
+        name = {"nsp": "next sentences", "sop": "the order of sentences"}[config.second_objective]
+        found.append(
+            f"On {name} this model is no better than a coin. Train longer, or look at how documents are separated."
+        )
+    return found
+
+
+def _explanation(run: Run, unigram: Unigram, metrics: dict[str, Any]) -> list[Paragraph]:
+    found = [Paragraph(sentence) for sentence in worse_than_guesses(run.config, unigram, metrics)]
+    if not run.config.corpus:
+        found.append(
+            Paragraph("Trained on the built-in sample: enough to see that everything works, not enough to be of use.")
+        )
+    return found
 
 
 def show_results(run: Run, unigram: Unigram, metrics: dict[str, Any], tracking: Tracking | None) -> None:
@@ -259,9 +277,9 @@ def show_results(run: Run, unigram: Unigram, metrics: dict[str, Any], tracking: 
         f"{quantity(metrics['tokens_seen'])} real tokens in {duration(metrics['wall_seconds'])} "
         f"({quantity(metrics['real_tokens_per_second'])} a second), {metrics['steps']:,} steps."
     )
-    for paragraph in _explanation(run):
+    for paragraph in _explanation(run, unigram, metrics):
         console.text(paragraph.text)
-    _show_next(console, run, tracking)
+    _show_next(console, run, tracking, sound=not worse_than_guesses(run.config, unigram, metrics))
 
 
 def _fine_tuning(run: Run) -> str:
@@ -271,7 +289,7 @@ def _fine_tuning(run: Run) -> str:
     return f"python run_finetune.py --task re --checkpoint {run.directory.path} --train_file FILE"
 
 
-def _show_next(console: Console, run: Run, tracking: Tracking | None) -> None:
+def _show_next(console: Console, run: Run, tracking: Tracking | None, *, sound: bool) -> None:
     directory = run.directory
     console.heading("Where it lies")
     console.table(
@@ -283,7 +301,8 @@ def _show_next(console: Console, run: Run, tracking: Tracking | None) -> None:
     )
     console.heading("Next")
     rows = [("browse the runs", tracking.ui_command)] if tracking else []
-    rows.append(("fine-tune it", _fine_tuning(run)))
+    if sound:
+        rows.append(("fine-tune it", _fine_tuning(run)))
     if run.config.corpus:
         rows.append(("go on from it", f"python run.py --init_from {directory.model} --corpus MORE_TEXT"))
     else:

@@ -94,7 +94,7 @@ def _merge(saved: PretrainConfig, given: PretrainConfig) -> PretrainConfig:
     changes = changes_on_resume(saved, replace(given, name=saved.name), CHANGEABLE)
     if "max_steps" in changes or "max_minutes" in changes:
         changes = {"max_steps": None, "max_minutes": None} | changes
-    return replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
+    return replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None})).resolved()
 
 
 def loader_processes(config: PretrainConfig) -> int:

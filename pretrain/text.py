@@ -21,15 +21,13 @@ from data.sample.files import write_sample
 from data.survey import Survey, survey_corpus
 from data.tokenizer import Coverage, WordPiece, measure_coverage, train_wordpiece
 from data.tokens import TextTokens, TokenSource, open_token_cache
-from pretrain.batches import PreTrainingBatch, WindowBuilder
+from pretrain.batches import WindowBuilder
 from pretrain.config import PretrainConfig
 from pretrain.masking import Masker
 from pretrain.pairs import PairBuilder, PairOptions
 
 HELD_OUT_SEED = 0
 """Pairs and masks of the held-out text are the same whatever the run's seed."""
-HELD_OUT_EXAMPLES = 1024
-"""At the most: about 15,000 masked tokens at 128 tokens each, a standard error of 0.02 nats."""
 _UNIGRAM_CHARACTERS = 4_000_000
 """Text that the unigram guess is counted on; its entropy does not change in the third digit beyond."""
 
@@ -144,7 +142,8 @@ def split_documents(keys: np.ndarray, config: PretrainConfig) -> tuple[np.ndarra
             "the corpus is one document only, but next-sentence prediction takes its negatives from other documents; "
             "separate documents by blank lines, add text, or choose --second_objective sop"
         )
-    count = config.heldout_documents or min(1000, max(2, len(keys) // 100))
+    # One in a hundred; of a small corpus more, since a handful of documents measures nothing.
+    count = config.heldout_documents or min(1000, max(len(keys) // 100, min(100, len(keys) // 10), 2))
     if len(keys) < count + 2:
         raise DataError(
             f"the corpus has {len(keys)} {'document' if len(keys) == 1 else 'documents'}, too few to train on two or more "
@@ -220,22 +219,8 @@ def window_builder(text: Text, config: PretrainConfig, *, held_out: bool = False
     return WindowBuilder(pairs, masker, config.batch_tokens, seed)
 
 
-def held_out_batches(builder: WindowBuilder) -> list[PreTrainingBatch]:
-    """Fixed batches for evaluation: the first epoch's, up to `HELD_OUT_EXAMPLES` examples."""
-    batches: list[PreTrainingBatch] = []
-    examples = 0
-    for window in range(builder.windows_an_epoch):
-        for batch in builder[window]:
-            if examples >= HELD_OUT_EXAMPLES:
-                return batches
-            batches.append(batch)
-            examples += batch.packed.sequences
-    return batches
-
-
-def unigram_guess(frequencies: np.ndarray, batches: list[PreTrainingBatch]) -> Unigram:
-    """Scores the frequencies of the training text on the labels of held-out batches."""
-    labels = np.concatenate([batch.labels.numpy() for batch in batches])
+def unigram_guess(frequencies: np.ndarray, labels: np.ndarray) -> Unigram:
+    """Scores the frequencies of the training text on masked tokens of held-out text, int64."""
     return Unigram(
         loss=float(-np.log(frequencies[labels]).mean()), accuracy=float((labels == frequencies.argmax()).mean())
     )

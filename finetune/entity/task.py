@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiment.console import first_places
 from finetune.batches import FineTuningData
 from finetune.entity.answers import Answer
 from finetune.entity.evaluation import metrics_of
@@ -15,7 +16,6 @@ from finetune.entity.rows import read_rows
 from finetune.entity.start import EntityRun, input_report, prepare_run, shape_of
 from finetune.entity.together import grid_figures, write_together
 from finetune.losses import r_drop
-from finetune.screens import places
 from finetune.task import TaskDefinition
 from finetune.training import Task
 
@@ -33,7 +33,6 @@ def training(run: EntityRun) -> Task:
         np.array([each.length for each in aligned]),
         lambda chosen: make_batch(aligned, numbers, chosen, tags),
         batch_size=config.batch_size,
-        accumulate=config.accumulate,
         seed=config.seed,
         pin_memory=machine.device.type == "cuda",
     )
@@ -46,9 +45,8 @@ def training(run: EntityRun) -> Task:
             other = network(batch)
             apart = r_drop(scores.log_softmax(-1).flatten(0, 1), other.log_softmax(-1).flatten(0, 1))
             total = (total + network.head.losses(other, batch).sum() + config.r_drop * apart.sum()) / 2
-        # Nats an element; each counts alike over the epoch, whether its batch has many texts or few long ones.
-        assert data.trainer is not None
-        return total / (data.rows_a_batch(data.trainer.world_size) * elements)
+        # Nats an element; each counts alike over the epoch, whether its step has many texts or few long ones.
+        return total / (data.rows_a_step * elements)
 
     def evaluate() -> dict[str, float]:
         assert data.trainer is not None
@@ -65,7 +63,7 @@ def training(run: EntityRun) -> Task:
         evaluate=evaluate,
         score=("entity_f1", "char_f1"),
         save=lambda: model.save(run.directory.model),
-        where=lambda batch: places([texts[row].where for row in batch.rows]),
+        where=lambda chosen: first_places([texts[row].where for row in chosen]),
     )
 
 

@@ -45,9 +45,8 @@ class Child:
 def plan(config: Any, sweep: Sweep | None, seeds: Sequence[int] = (), folds: int | None = None) -> list[Child]:
     """The runs of a grid, in the order in which they are to run: every cell once, then every cell once more.
 
-    `config` is a frozen dataclass as the command line gave it: what has its default there counts as not given. Settings
-    of the sweep give way to what was given; cells do not, but refuse it. `seeds` win over the sweep's, and those over
-    the configuration's `seed`.
+    Settings of the sweep give way to what was given (`config.given`); cells do not, but refuse it. `seeds` win over the
+    sweep's, and those over the configuration's `seed`.
 
     Raises UsageError for what is given twice, for combinations of settings that the configuration refuses, and for cells
     that come to the same.
@@ -55,7 +54,7 @@ def plan(config: Any, sweep: Sweep | None, seeds: Sequence[int] = (), folds: int
     if folds is not None and folds < 2:
         raise UsageError(f"--folds needs at least 2 parts, not {folds}.")
     options = read_options(type(config))
-    given = {name: value for name, value in vars(config).items() if value != options[name].default}
+    given = {name: getattr(config, name) for name in config.given}
     base = {name: options[name].default for name in _RESET if name in options}
     if sweep:
         base |= {name: value for name, value in sweep.settings.items() if name not in given}

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiment.errors import UsageError
-from experiment.options import Option, OptionFile, read_options
+from experiment.option_file import OptionFile
+from experiment.options import Option, Options, read_options
 
 if TYPE_CHECKING:
     import yaml
@@ -78,7 +79,7 @@ def shipped_sweeps() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def read_sweep(name_or_path: str, config_class: type) -> Sweep:
+def read_sweep(name_or_path: str, config_class: type[Options]) -> Sweep:
     """The sweep in a file, or the shipped one of that name; its settings are options of `config_class`.
 
     Raises UsageError, with file and line, for every mistake in it.

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiment.console import first_places
 from finetune.batches import FineTuningData
 from finetune.losses import r_drop
 from finetune.relation.evaluation import metrics_of
@@ -15,7 +16,6 @@ from finetune.relation.results import Outcome, show_results, show_start, write_r
 from finetune.relation.rows import read_rows
 from finetune.relation.start import RelationRun, input_report, prepare_run, shape_of
 from finetune.relation.together import grid_figures, write_together
-from finetune.screens import places
 from finetune.task import TaskDefinition
 from finetune.training import Task
 
@@ -28,7 +28,6 @@ def training(run: RelationRun) -> Task:
         np.array([len(marked.ids) for marked in run.marked["train"]]),
         lambda chosen: make_batch(run.marked["train"], labels, chosen),
         batch_size=config.batch_size,
-        accumulate=config.accumulate,
         seed=config.seed,
         pin_memory=machine.device.type == "cuda",
     )
@@ -45,9 +44,8 @@ def training(run: RelationRun) -> Task:
         if config.r_drop:
             log_q = model.network(batch.packed, batch.spans)
             each = (each + criterion(log_q, batch.labels) + config.r_drop * r_drop(log_p, log_q)) / 2
-        # Each row counts alike over the epoch, whether its batch has many rows or few long ones.
-        assert data.trainer is not None
-        return each.sum() / data.rows_a_batch(data.trainer.world_size)
+        # Each row counts alike over the epoch, whether its step has many rows or few long ones.
+        return each.sum() / data.rows_a_step
 
     def evaluate() -> dict[str, float]:
         assert data.trainer is not None
@@ -66,7 +64,7 @@ def training(run: RelationRun) -> Task:
         evaluate=evaluate,
         score=("micro_f1", "auprc"),
         save=lambda: model.save(run.directory.model),
-        where=lambda batch: places([rows.train[row].where for row in batch.rows]),
+        where=lambda chosen: first_places([rows.train[row].where for row in chosen]),
     )
 
 

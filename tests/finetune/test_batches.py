@@ -1,11 +1,13 @@
-"""Batches: every row once an epoch, equal work in each, the same for the same seed."""
+"""Batches: every row once an epoch, equal work in each, the same for the same seed and for any number of devices."""
+
+import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiment.errors import UsageError
 from finetune.batches import EVALUATION_TOKENS, FineTuningData, evaluation_batches, training_batches
 
 
@@ -45,30 +47,61 @@ def test_evaluation_takes_every_row_once_in_batches_of_bounded_size(lengths):
         assert sum(lengths[row] for row in batch) <= 1.5 * EVALUATION_TOKENS + max(lengths)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Stands for a batch."""
+
+    rows: tuple[int, ...]
+
+
 def data(rows, **changes):
-    settings = dict(batch_size=8, accumulate=1, seed=0, pin_memory=False) | changes
-    return FineTuningData(np.full(rows, 10), list, **settings)
+    settings = dict(batch_size=8, seed=0, pin_memory=False) | changes
+    return FineTuningData(np.full(rows, 10), lambda chosen: Rows(tuple(chosen)), **settings)
 
 
-def test_devices_share_an_epoch_evenly_and_leave_no_row_out():
-    class Trainer:
-        world_size = 3
-
-    shares = []
-    for rank in range(3):
-        module = data(101)
-        module.trainer = Trainer()
-        module.trainer.global_rank = rank
-        shares.append(list(module.train_dataloader()))
-    assert {len(share) for share in shares} == {data(101).batches_an_epoch(3)}
-    assert sorted(row for share in shares for batch in share for row in batch) == list(range(101))
+class Trainer:
+    def __init__(self, rank=0, devices=1, passes=1, step=0):
+        self.global_rank, self.world_size = rank, devices
+        self.accumulate_grad_batches, self.global_step = passes, step
 
 
-def test_an_epoch_is_a_whole_number_of_optimizer_steps():
-    assert data(100, accumulate=4).batches_an_epoch(1) == 12
-    assert data(100, accumulate=4).rows_a_batch(1) == pytest.approx(100 / 12)
-    with pytest.raises(UsageError, match="3 training rows do not fill the 4 batches"):
-        data(3, accumulate=4).batches_an_epoch(1)
+def stream(module, count, **where):
+    module.trainer = Trainer(**where)
+    return [batch.rows for batch in itertools.islice(module.train_dataloader(), count)]
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+@pytest.mark.parametrize("devices", [1, 2, 3])
+def test_a_step_has_the_same_rows_however_it_is_shared_out(devices, passes):
+    module = data(101)
+    steps = 2 * module.steps_an_epoch
+    whole = stream(module, steps)
+    shares = [stream(module, steps * passes, rank=r, devices=devices, passes=passes) for r in range(devices)]
+    for step, rows in enumerate(whole):
+        parts = [row for share in shares for part in share[step * passes : (step + 1) * passes] for row in part]
+        assert sorted(parts) == sorted(rows)
+    assert sorted(row for rows in whole[: steps // 2] for row in rows) == list(range(101))
+
+
+def test_the_stream_goes_on_from_any_step_with_any_number_of_devices():
+    module = data(50)
+    whole = stream(module, 20)
+    for step in (0, 3, 6, 13):
+        assert stream(module, 20 - step, step=step) == whole[step:]
+        half = [stream(module, 20 - step, step=step, rank=rank, devices=2) for rank in range(2)]
+        assert [sorted(a + b) for a, b in zip(*half, strict=True)] == [sorted(rows) for rows in whole[step:]]
+
+
+def test_a_device_that_no_row_is_left_for_takes_part_without_counting():
+    module = data(5, batch_size=2)
+    shares = [stream(module, 2, rank=rank, devices=4) for rank in range(4)]
+    assert [len(share) for share in shares] == [2] * 4 and () in shares[3]
+
+
+def test_the_batch_size_is_that_of_a_step():
+    assert data(100, batch_size=32).steps_an_epoch == 3
+    assert data(100, batch_size=32).rows_a_step == pytest.approx(100 / 3)
+    assert data(3, batch_size=32).steps_an_epoch == 1
 
 
 @pytest.mark.parametrize("pin_memory", [True, False])

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from pretrain.batches import IGNORED
+
 
 def test_an_epoch_holds_every_example_once(windows):
     builder = windows()
@@ -16,7 +18,7 @@ def test_batches_hold_about_the_budget_of_real_tokens(windows):
     tokens = [batch.packed.tokens for w in range(builder.windows_an_epoch) for batch in builder[w]]
     assert np.mean(tokens) == pytest.approx(200, rel=0.15)
     assert max(tokens) < 300 and min(tokens) > 100
-    assert {len(builder[w]) for w in range(builder.windows_an_epoch)} == {builder.batches_a_window}
+    assert {len(builder[w]) for w in range(builder.windows_an_epoch)} == {builder.steps_a_window}
 
 
 def test_lengths_within_a_batch_are_alike(windows):
@@ -53,7 +55,7 @@ def test_labels_are_what_was_hidden(windows):
 
 def test_a_tiny_corpus_still_makes_batches(windows):
     builder = windows(batch_tokens=4096, documents=[[[1000] * 5, [1001] * 5], [[2000] * 5, [2001] * 5]])
-    assert builder.windows_an_epoch == builder.batches_a_window == 1
+    assert builder.windows_an_epoch == builder.steps_a_window == 1
     assert [builder.epoch_of(window) for window in (0, 1, 2)] == [0, 1, 2]
     assert all(len(builder[window]) == 1 for window in (0, 1))
 
@@ -66,3 +68,48 @@ def test_batches_move_to_a_device(windows):
 
 def test_a_batch_knows_its_real_tokens(windows):
     assert all(batch.tokens == batch.packed.tokens for batch in windows()[0])
+
+
+def _key(batch, sequence):
+    first, last = batch.packed.boundaries[sequence : sequence + 2].tolist()
+    return tuple(batch.packed.input_ids[first:last].tolist()), int(batch.next_sentence[sequence])
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("passes", [1, 3])
+def test_a_step_is_the_same_however_it_is_shared_out(windows, devices, passes):
+    """Each of its sequences once, masked alike, whoever computes it."""
+    builder = windows(batch_tokens=512)
+    builder.blocks = 4  # as a step of 16,384 tokens has
+    whole = builder[1]
+    shares = [builder.share(1, rank=rank, devices=devices, passes=passes) for rank in range(devices)]
+    for step, batch in enumerate(whole):
+        parts = [part for share in shares for part in share[step] if part.tokens]
+        assert len({len(share[step]) for share in shares} | {passes}) == 1
+        assert sorted(_key(part, n) for part in parts for n in range(part.packed.sequences)) == sorted(
+            _key(batch, n) for n in range(batch.packed.sequences)
+        )
+        assert sum(part.tokens for part in parts) == batch.tokens
+        counts = sum(share[step][0].step_counts for share in shares)
+        assert counts.tolist() == [batch.masked.numel(), batch.packed.sequences]
+        assert all(
+            torch.equal(part.step_counts, share[step][0].step_counts) for share in shares for part in share[step]
+        )
+
+
+def test_devices_build_different_blocks_of_a_window(windows):
+    """The work of building is shared, not done by each."""
+    builder = windows(batch_tokens=512)
+    builder.blocks, built = 4, []
+    example = builder.pairs.example
+    builder.pairs.example = lambda epoch, index: built.append(index) or example(epoch, index)
+    for rank in range(4):
+        builder.share(0, rank=rank, devices=4)
+    assert len(built) == len(set(built))
+
+
+def test_a_pass_without_a_sequence_does_not_count(windows):
+    builder = windows(batch_tokens=40)
+    shares = [builder.share(0, rank=rank, devices=8) for rank in range(8)]
+    empty = [batch for share in shares for step in share for batch in step if not batch.tokens]
+    assert empty and all((batch.labels == IGNORED).all() and not batch.step_counts.any() for batch in empty)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bert_core.config import BertConfig
+from experiment.errors import UsageError
 from pretrain.config import RECIPES, PretrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -83,3 +85,34 @@ def test_help_answers_at_once_and_knows_every_field():
         "import sys, run; sys.exit(bool({'torch', 'mlflow', 'pytorch_lightning', 'matplotlib'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def saved_bert(folder, **shape):
+    folder.mkdir()
+    values = {"vocab_size": 100, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12} | shape
+    (folder / "config.json").write_text(BertConfig(**values).to_json(), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("width", "preset"), [(96, "tiny"), (128, "tiny"), (256, "mini"), (768, "base"), (1024, "large"), (2048, "large")]
+)
+def test_who_goes_on_from_a_network_gets_its_sizes_recipe_and_a_gentle_rate(tmp_path, width, preset):
+    given = saved_bert(tmp_path / "model", hidden_size=width, num_attention_heads=4)
+    config, recipe = PretrainConfig(init_from=given).resolved(), RECIPES[preset]
+    assert config.preset == preset and config.vocab_size is None
+    assert config.max_length == recipe["max_length"] and config.batch_tokens == recipe["batch_tokens"]
+    assert config.learning_rate == recipe["learning_rate"] / 4
+    assert PretrainConfig(init_from=given, learning_rate=1e-5, max_length=64).resolved().learning_rate == 1e-5
+
+
+def test_a_given_network_is_not_read_beyond_its_positions(tmp_path):
+    given = saved_bert(tmp_path / "model", max_position_embeddings=100)
+    assert PretrainConfig(init_from=given).resolved().max_length == 100
+    with pytest.raises(UsageError, match="nearest to base; leave out --preset mini"):
+        PretrainConfig(init_from=given, preset="mini").resolved()
+
+
+def test_more_tokens_a_step_than_the_passes_hold_are_refused():
+    with pytest.raises(ValueError, match=r"--accumulate 2 passes of --device_tokens 100 on 3 devices are fewer"):
+        PretrainConfig(batch_tokens=1000, device_tokens=100, accumulate=2, devices=3)

@@ -10,9 +10,10 @@ from bert_core.config import BertConfig
 from bert_core.model import BertForPreTraining
 from pretrain import pipeline
 from pretrain.batches import IGNORED
-from pretrain.fixed_shapes import FixedShapes, Shape, padded
-from pretrain.module import PreTrainingModule, pretraining_losses
+from pretrain.fixed_shapes import Shape, padded
+from pretrain.module import SUMS, PreTrainingModule, pretraining_losses
 from pretrain.pipeline import pretrain
+from pretrain.stream import DeviceShare
 
 
 def module(path="reference", **changes):
@@ -31,12 +32,16 @@ def module(path="reference", **changes):
     )  # fmt: skip
 
 
-def epoch(windows):
-    return [batch for window in range(windows.builder.windows_an_epoch) for batch in windows[window]]
+def epoch(share):
+    return [batch for window in range(share.builder.windows_an_epoch) for (batch,) in share[window]]
+
+
+COUNTS = torch.tensor([40.0, 8.0])
+"""Of a step: masked tokens and sequences."""
 
 
 def test_all_batches_of_an_epoch_have_one_shape(windows):
-    fixed = FixedShapes(windows())
+    fixed = DeviceShare(windows(), fixed_shape=True)
     batches = epoch(fixed)
     assert {(b.packed.tokens, b.masked.numel(), b.labels.numel(), b.packed.max_length) for b in batches} == {
         (fixed.shape.tokens, fixed.shape.masked, fixed.shape.masked, 32)
@@ -47,8 +52,8 @@ def test_all_batches_of_an_epoch_have_one_shape(windows):
 
 
 def test_what_fills_a_batch_up_are_sequences(windows):
-    fixed = FixedShapes(windows())
-    for plain, full in zip(fixed.builder[0], fixed[0], strict=True):
+    fixed = DeviceShare(windows(), fixed_shape=True)
+    for plain, full in zip(fixed.builder[0], (full for (full,) in fixed[0]), strict=True):
         lengths = full.packed.boundaries.diff()
         assert full.packed.boundaries[-1] == full.packed.tokens
         assert lengths.min() >= 1 and lengths.max() <= full.packed.max_length
@@ -81,18 +86,18 @@ def test_a_batch_that_does_not_fit_gets_the_next_shape(windows):
 @pytest.mark.parametrize("path", ["reference", "sdpa", "matmul"])
 @pytest.mark.parametrize("has_pairs", [True, False])
 def test_losses_counts_and_gradients_stay_what_they_are(windows, path, has_pairs):
-    fixed = FixedShapes(windows())
+    fixed = DeviceShare(windows(), fixed_shape=True)
     trained = module(path, has_pairs=has_pairs)
     found = []
-    for batch in (fixed.builder[0][0], fixed[0][0]):
+    for batch in (fixed.builder[0][0], fixed[0][0][0]):
         trained.zero_grad()
-        loss, sums = trained.losses(batch)
+        loss, sums = trained.losses(batch, COUNTS)
         loss.backward()
         found.append((loss.detach(), sums, {name: p.grad for name, p in trained.named_parameters()}))
     (loss, sums, gradients), (loss_too, sums_too, gradients_too) = found
     torch.testing.assert_close(loss_too, loss, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(sums_too, sums, atol=0, rtol=1e-6)
-    counts = [index for index, name in enumerate(trained.sums.NAMES) if not name.endswith("loss")]
+    counts = [index for index, name in enumerate(SUMS) if not name.endswith("loss")]
     assert torch.equal(sums[counts], sums_too[counts])
     for name, gradient in gradients.items():
         if gradient is not None:
@@ -101,19 +106,19 @@ def test_losses_counts_and_gradients_stay_what_they_are(windows, path, has_pairs
 
 def test_one_compilation_serves_all_numbers_of_sequences(windows, monkeypatch):
     """With torch's compiler up to its graph; a shape that was grown is compiled by itself and leaves the other alone."""
-    fixed, trained, compiler = FixedShapes(windows()), module("sdpa"), CompileCounter()
+    fixed, trained, compiler = DeviceShare(windows(), fixed_shape=True), module("sdpa"), CompileCounter()
     fixed.shape = fixed.shape._replace(longest=33)  # a rectangle, which 256 tokens can be of 32, would be another graph
     compile = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function, **options: compile(function, backend=compiler, **options))
     torch._dynamo.reset()
     trained.compile_losses(fixed_shapes=True)
-    batches = fixed[0]
+    batches = [batch for (batch,) in fixed[0]]
     assert len({batch.packed.sequences for batch in batches}) > 1
     larger = padded(fixed.builder[0][0], fixed.shape._replace(tokens=fixed.shape.tokens + 128))
     for batch, compiled in [*((batch, 1) for batch in batches), (larger, 2), (batches[0], 2)]:
-        loss, _ = trained.losses(batch)
+        loss, _ = trained.losses(batch, COUNTS)
         assert compiler.frame_count == compiled
-        torch.testing.assert_close(loss, pretraining_losses(trained.network, batch, True)[0])
+        torch.testing.assert_close(loss, pretraining_losses(trained.network, batch, COUNTS, True)[0])
 
 
 def test_a_run_in_fixed_shapes_counts_and_learns_the_same(configure, monkeypatch):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiment.errors import UsageError
+from experiment.options import parse, write_yaml
 from finetune.grid.plan import plan
 from finetune.grid.sweep import Cell, Sweep
 from finetune.relation.config import RelationConfig
@@ -67,6 +68,29 @@ def test_flags_hold_for_all_runs() -> None:
 def test_what_is_both_given_and_varied_is_refused(cell: dict, config: RelationConfig, flag: str) -> None:
     with pytest.raises(UsageError, match=f"머리.yaml:1: the sweep varies {next(iter(cell))}, but {flag}"):
         plan(config, sweep(cell))
+
+
+def test_a_default_that_was_given_is_given(tmp_path: Path) -> None:
+    def read(*argv: str) -> RelationConfig:
+        return parse(RelationConfig, argv, description="")
+
+    settings = sweep({"cls": "pooler"}, {"cls": "hidden"}, settings={"activation": "gelu", "epochs": 2})
+    assert {child.config.activation for child in plan(read("--epochs", "5"), settings)} == {"gelu"}
+    given = read("--epochs", "5", "--activation", "tanh", "--no_hierarchical")
+    assert {child.config.activation for child in plan(given, settings)} == {"tanh"}
+    for name, varied, flag in (
+        ("activation", "gelu", "--activation tanh"),
+        ("hierarchical", True, "--no_hierarchical"),
+    ):
+        with pytest.raises(UsageError, match=f"varies {name}, but {flag} sets it"):
+            plan(given, sweep({name: varied}))
+
+    # A kept configuration names every option, and yet plans the same grid once more.
+    write_yaml(given, tmp_path / "config.yaml")
+    again = read("--config", str(tmp_path / "config.yaml"))
+    assert plan(again, settings) == plan(given, settings)
+    with pytest.raises(UsageError, match="varies activation, but --activation tanh sets it"):
+        plan(again, sweep({"activation": "gelu"}))
 
 
 def test_a_combination_that_the_configuration_refuses_names_its_cell() -> None:

@@ -75,7 +75,7 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(configure, tmp_path, monk
     ):
         fine_tune(config)
     monkeypatch.setattr(pipeline, "carry_out", lambda *a, **k: (done.append(a[2].name), run(*a, **k))[1])
-    path = fine_tune(replace(configure(), resume="auto", **dict.fromkeys(_GIVEN, None) | _DEFAULTS))
+    path = fine_tune(_only_resume(configure(), "auto"))
     assert len(done) == 4 and len(set(done)) == 4
     table = read_csv(path / "results.csv")
     assert [(row["activation"], row["entity_layer"]) for row in table] == [
@@ -83,11 +83,13 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(configure, tmp_path, monk
     ]  # fmt: skip
     assert not (path / "predictions.csv").exists()  # a sweep compares; its runs do not answer together
     with pytest.raises(UsageError, match="is finished"):
-        fine_tune(replace(configure(), resume=str(path), **dict.fromkeys(_GIVEN, None) | _DEFAULTS))
+        fine_tune(_only_resume(configure(), str(path)))
 
 
-_GIVEN = ["checkpoint", "train_file", "epochs", "learning_rate", "dropout"]
-_DEFAULTS = dict(dev_share=0.1, batch_size=32, log_every=10)
+def _only_resume(config, resume):
+    """What `--resume` gives on the command line, beside where and on what to run."""
+    names = ("precision", "accelerator", "output_dir", "tracking_uri")
+    return type(config)(resume=resume, **{name: getattr(config, name) for name in names})
 
 
 def test_a_resumed_grid_refuses_other_options(configure, monkeypatch):
@@ -99,3 +101,5 @@ def test_a_resumed_grid_refuses_other_options(configure, monkeypatch):
         fine_tune(configure(seeds=[0, 1], name="two"))
     with pytest.raises(UsageError, match="batch_size is 8; leave out --batch_size"):
         fine_tune(replace(configure(), resume="auto", batch_size=64))
+    with pytest.raises(UsageError, match="batch_size is 8; leave out --batch_size"):  # 32 is the default
+        fine_tune(replace(_only_resume(configure(), "auto"), batch_size=32, given=frozenset({"batch_size", "resume"})))
