@@ -208,6 +208,46 @@ def _present(keys: list[str]) -> bool:
     return False
 
 
+def trainer_devices(devices: int | None, num_nodes: int, kind: str) -> tuple[int, int]:
+    """`devices` and `num_nodes` of Lightning's Trainer: as the launcher has it; else `devices`, all GPUs, or one process.
+
+    Args:
+        devices: of --devices.
+        num_nodes: of --num_nodes.
+        kind: of the device: cpu, cuda, mps.
+
+    Raises:
+        UsageError: a flag contradicts the launcher, or there are fewer GPUs than processes; or several machines are asked
+            for without a launcher.
+    """
+    import torch
+
+    own = processes()
+    gpus = torch.cuda.device_count() if kind == "cuda" else None
+    if own.are_started:
+        started = f"{own.launcher}, which has started {own.local_world_size} on each of {own.nodes} machines"
+        for flag, asked, given in (
+            ("--devices", devices, own.local_world_size),
+            ("--num_nodes", num_nodes if num_nodes > 1 else None, own.nodes),
+        ):
+            if asked is not None and asked != given:
+                raise UsageError(f"{flag} {asked} contradicts {started}; leave out {flag}.")
+        if gpus is not None and gpus < own.local_world_size:
+            raise UsageError(
+                f"each process sees {gpus} of the {own.local_world_size} GPUs that {started}, would need; let every process "
+                "see all of its machine's (with srun: --gpus-per-node rather than --gpus-per-task)."
+            )
+        return own.local_world_size, own.nodes
+    if num_nodes > 1:
+        raise UsageError(
+            f"--num_nodes {num_nodes} needs a launcher on every machine; start the run with "
+            f"torchrun --nnodes {num_nodes} --nproc_per_node N, or with srun."
+        )
+    if gpus is not None and devices is not None and gpus < devices:
+        raise UsageError(f"--devices {devices}: this machine shows PyTorch {gpus} GPUs.")
+    return devices or gpus or 1, 1
+
+
 def global_sums(values: "Tensor") -> "Tensor":
     """The sum over all processes, element by element, on the device and without waiting for it; same shape."""
     import torch.distributed

@@ -4,13 +4,9 @@ Left alone, it guesses: takes the batch script of a Slurm job for one of many ta
 --ntasks-per-node, and forgets between two trainings of one program how many processes it has started.
 """
 
-from typing import Any
-
-import torch
 from lightning_fabric.plugins.environments import ClusterEnvironment, LightningEnvironment
 
 from experiment.distributed import main_address, processes
-from experiment.errors import UsageError
 
 
 class StartedProcesses(ClusterEnvironment):
@@ -60,50 +56,6 @@ class OwnProcesses(LightningEnvironment):
         pass
 
 
-def trainer_devices(devices: int | None, num_nodes: int, accelerator: str) -> tuple[int, int]:
-    """`devices` and `num_nodes` of Lightning's Trainer: as the launcher has it; else `devices`, all GPUs, or one process.
-
-    Args:
-        devices: of --devices.
-        num_nodes: of --num_nodes.
-        accelerator: the kind of device: cpu, cuda, mps.
-
-    Raises:
-        UsageError: a flag contradicts the launcher, or there are fewer GPUs than processes; or several machines are asked
-            for without a launcher.
-    """
-    own = processes()
-    gpus = torch.cuda.device_count() if accelerator == "cuda" else None
-    if own.are_started:
-        started = f"{own.launcher}, which has started {own.local_world_size} on each of {own.nodes} machines"
-        for flag, asked, given in (
-            ("--devices", devices, own.local_world_size),
-            ("--num_nodes", num_nodes if num_nodes > 1 else None, own.nodes),
-        ):
-            if asked is not None and asked != given:
-                raise UsageError(f"{flag} {asked} contradicts {started}; leave out {flag}.")
-        if gpus is not None and gpus < own.local_world_size:
-            raise UsageError(
-                f"each process sees {gpus} of the {own.local_world_size} GPUs that {started}, would need; let every process "
-                "see all of its machine's (with srun: --gpus-per-node rather than --gpus-per-task)."
-            )
-        return own.local_world_size, own.nodes
-    if num_nodes > 1:
-        raise UsageError(
-            f"--num_nodes {num_nodes} needs a launcher on every machine; start the run with "
-            f"torchrun --nnodes {num_nodes} --nproc_per_node N, or with srun."
-        )
-    if gpus is not None and devices is not None and gpus < devices:
-        raise UsageError(f"--devices {devices}: this machine shows PyTorch {gpus} GPUs.")
-    return devices or gpus or 1, 1
-
-
-def trainer_processes(devices: int | None, num_nodes: int, accelerator: str) -> dict[str, Any]:
-    """The arguments of Lightning's Trainer that say which processes there are: `pl.Trainer(**trainer_processes(…), …)`.
-
-    Raises:
-        UsageError: as `trainer_devices`.
-    """
-    count, nodes = trainer_devices(devices, num_nodes, accelerator)
-    environment = StartedProcesses() if processes().are_started else OwnProcesses()
-    return {"devices": count, "num_nodes": nodes, "plugins": [environment]}
+def cluster_environment() -> ClusterEnvironment:
+    """The plugin of Lightning's Trainer that goes with `distributed.trainer_devices`."""
+    return StartedProcesses() if processes().are_started else OwnProcesses()

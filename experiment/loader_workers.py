@@ -15,7 +15,7 @@ _LEFT_TO_MAIN = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Holds signals back while workers start within the `with`: a new one is not ready for them before `quiet_worker` has
+    """Holds signals back while workers start within the `with`: a new one is not ready for them before `start_worker` has
     run. This process gets them afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -27,7 +27,7 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def quiet_worker(worker: int) -> None:
+def start_worker(worker: int) -> None:
     """`worker_init_fn` of a DataLoader.
 
     - One core: threads of its own would take the cores that training and the other workers use.

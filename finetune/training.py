@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from bert_core.model import Bert
 from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import Console, quantity
-from experiment.distributed import from_main, process_rank
+from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import trainer_devices, trainer_processes
+from experiment.launchers import cluster_environment
 from experiment.machine import Machine
 from experiment.monitor import TrainingMonitor
 from experiment.peers import PeerMonitor
@@ -107,7 +107,9 @@ def train(
     history = MetricHistory(directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        **trainer_processes(config.devices, 1, machine.device.type),
+        devices=devices,
+        num_nodes=nodes,
+        plugins=[cluster_environment()],
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,

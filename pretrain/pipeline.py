@@ -22,11 +22,11 @@ from bert_core.pretrained import PretrainedError, from_pretrained, save_pretrain
 from data.errors import DataError
 from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import first_places, quantity
-from experiment.distributed import from_main, process_rank
+from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.environment import describe_environment
 from experiment.errors import InterruptedRun, UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import trainer_devices, trainer_processes
+from experiment.launchers import cluster_environment
 from experiment.machine import Machine, choose_machine
 from experiment.monitor import TrainingMonitor
 from experiment.options import as_dict
@@ -250,7 +250,9 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
     history = MetricHistory(run.directory.history)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
-        **trainer_processes(config.devices, config.num_nodes, machine.device.type),
+        devices=devices,
+        num_nodes=nodes,
+        plugins=[cluster_environment()],
         strategy=config.strategy,
         precision=machine.precision,  # type: ignore[arg-type]
         max_epochs=-1,

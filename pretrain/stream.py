@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from experiment.errors import UsageError
-from experiment.loader_workers import quiet_worker, signals_held
+from experiment.loader_workers import signals_held, start_worker
 from pretrain.batches import Place, PreTrainingBatch, WindowBuilder
 from pretrain.fixed_shapes import Shape, padded
 
@@ -121,7 +121,7 @@ class BatchStream:
             num_workers=self.workers,
             prefetch_factor=2 if self.workers else None,
             pin_memory=self.pin_memory,
-            worker_init_fn=quiet_worker,
+            worker_init_fn=start_worker,
         )
         with signals_held():
             return iter(loader)

@@ -9,9 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from experiment.distributed import Processes, first_host, from_main, main_address, process_rank, processes
+from experiment.distributed import (
+    Processes,
+    first_host,
+    from_main,
+    main_address,
+    process_rank,
+    processes,
+    trainer_devices,
+)
 from experiment.errors import UsageError
-from experiment.launchers import trainer_devices
 
 REPOSITORY = Path(__file__).parents[2]
 

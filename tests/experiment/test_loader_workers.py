@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 PROGRAM = """
 import os, signal, sys, time
 from torch.utils.data import DataLoader
-from experiment.loader_workers import quiet_worker, signals_held
+from experiment.loader_workers import start_worker, signals_held
 
 class Rows:
     def __len__(self):
@@ -26,7 +26,7 @@ class Rows:
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, lambda number, frame: None)
-    loader = DataLoader(Rows(), batch_size=None, num_workers=2, worker_init_fn=quiet_worker)
+    loader = DataLoader(Rows(), batch_size=None, num_workers=2, worker_init_fn=start_worker)
     with signals_held():
         batches = iter(loader)
     print(*{int(next(batches)) for _ in range(20)}, flush=True)

@@ -14,9 +14,9 @@ import pytorch_lightning as pl
 import torch
 
 from experiment import signals
+from experiment.callbacks import RunClock, StopOnSignal
 from experiment.errors import InterruptedRun
 from experiment.program import run_main
-from experiment.training import StopOnSignal
 
 REPOSITORY = Path(__file__).parents[2]
 NUMBERS = pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def train(network: Network, accumulate: int = 1) -> list[int]:
         return f"stopped at step {trainer.global_step}."
 
     pl.Trainer(
-        accelerator="cpu", max_epochs=1, accumulate_grad_batches=accumulate, callbacks=[StopOnSignal(conclude)], logger=False,
+        accelerator="cpu", max_epochs=1, accumulate_grad_batches=accumulate, callbacks=[clock := RunClock(10), StopOnSignal(clock, conclude)], logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     ).fit(network, torch.utils.data.DataLoader(torch.ones(8, 1)))  # fmt: skip
     return saved

@@ -77,7 +77,7 @@ def test_every_launcher_starts_one_run_of_two_processes(flags, tmp_path, launche
     ended = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     assert all(status == 0 for _, _, status in ended), ended
     metrics = json.loads((tmp_path / "runs" / "pretrain" / "two" / "metrics.json").read_text())
-    assert metrics["steps"] == 6 and 6 * 2 * 90 < metrics["tokens_seen"] < 6 * 2 * 180
+    assert metrics["steps"] == 6 and 6 * 90 < metrics["tokens_seen"] < 6 * 180  # a step counts over the devices
     assert sum(out.count("Where it lies") for out, _, _ in ended) == 1
 
 
