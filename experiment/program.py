@@ -1,5 +1,6 @@
 """A program's main function: how it ends, for people and for whoever started it."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -24,6 +25,8 @@ def run_main(main: Callable[[], object], *sentences: type[Exception], interrupte
     program and keeps its traceback.
     """
     shown: tuple[type[Exception], ...] = (UsageError, *sentences)
+    # Set before torch is loaded: its remarks, with C++ frames, on connections of processes that end.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         with handled():
             main()

@@ -102,10 +102,10 @@ class TrainingProgress(pl.Callback):
             parts.append(f"{duration(elapsed)} in all")
         elif done > 0:
             parts.append(f"{duration(elapsed * (1 - fraction) / done)} left")
-        self._line = " · ".join([*parts, *(_figure(name, value) for name, value in status.fields)])
+        before, self._line = self._line, " · ".join([*parts, *(_figure(name, value) for name, value in status.fields)])
         if self._live is not None:
             self._draw(self._line)
-        else:
+        elif self._line != before:
             self._console.rich.print(f"  {self._line}", soft_wrap=True)
 
     def _draw(self, line: str) -> None:

@@ -1,5 +1,7 @@
 """The device, the precision and the threads of a process. GPUs are made up: what counts is what PyTorch is asked for."""
 
+import os
+
 import pytest
 import torch
 
@@ -7,11 +9,14 @@ from experiment.errors import UsageError
 from experiment.machine import Machine, choose_machine
 
 
+SRUN = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"}
+
+
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     """PyTorch's settings and the launcher's variables are the whole process's."""
-    for name in ("LOCAL_RANK", "SLURM_LOCALID", "LOCAL_WORLD_SIZE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "LOCAL_")) or name in ("RANK", "WORLD_SIZE")]:
+        monkeypatch.delenv(name)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     yield
     torch.set_num_threads(threads)
@@ -42,10 +47,10 @@ def gpus(monkeypatch):
     ("variables", "index"),
     [
         ({}, 0),
-        ({"LOCAL_RANK": "1"}, 1),
-        ({"SLURM_LOCALID": "1"}, 1),
-        ({"LOCAL_RANK": "3"}, 1),
-        ({"LOCAL_RANK": "0", "SLURM_LOCALID": "1"}, 0),
+        ({"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}, 1),
+        (SRUN, 1),
+        ({"LOCAL_RANK": "3", "WORLD_SIZE": "4"}, 1),
+        (SRUN | {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}, 0),
     ],
     ids=["alone", "torchrun", "srun", "more processes than GPUs to see", "torchrun within Slurm"],
 )

@@ -75,16 +75,14 @@ def fit(out: io.StringIO, module: Tiny, steps: int, asked: list[int] | None = No
     return console
 
 
-def test_a_log_gets_a_line_every_ten_seconds(now: list[float]) -> None:
+def test_a_log_gets_a_line_every_ten_seconds_from_the_first_step_on(now: list[float]) -> None:
     out = io.StringIO()
     fit(out, Tiny(now), 4)
     lines = out.getvalue().splitlines()
     assert lines == [
-        "   25 % · 30 s left · step 1/4 · MLM 4.812 · 12.3k tokens/s",
         "   50 % · 20 s left · step 2/4 · MLM 4.812 · 12.3k tokens/s",
         "   75 % · 10 s left · step 3/4 · MLM 4.812 · 12.3k tokens/s",
-        "  100 % · 40 s in all · step 4/4 · MLM 4.812 · 12.3k tokens/s",
-        "  100 % · 40 s in all · step 4/4 · MLM 4.812 · 12.3k tokens/s",
+        "  100 % · 30 s in all · step 4/4 · MLM 4.812 · 12.3k tokens/s",
     ]
 
 
@@ -93,7 +91,7 @@ def test_long_runs_do_not_flood_a_log(now: list[float]) -> None:
     asked: list[int] = []
     fit(out, Tiny(now), 360, asked)  # an hour
     assert 60 < len(out.getvalue().splitlines()) < 160
-    assert len(asked) == len(out.getvalue().splitlines()) + 1  # the figures are not fetched for nothing
+    assert len(asked) <= len(out.getvalue().splitlines()) + 2  # the figures are not fetched for nothing
 
 
 def test_a_terminal_shows_one_live_line(now: list[float]) -> None:
@@ -134,6 +132,7 @@ def test_what_is_left_is_judged_by_this_process(now: list[float]) -> None:
     trainer, module = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu"), Tiny(now)
     now[0] = 5_000.0  # resumed in the middle
     progress.on_train_start(trainer, module)
+    progress.on_train_batch_end(trainer, module, None, None, 0)  # from here on it is judged
     now[0] = 6_000.0
-    progress.on_train_batch_end(trainer, module, None, None, 0)
+    progress.on_train_batch_end(trainer, module, None, None, 1)
     assert out.getvalue() == "   60 % · 1:06:40 left\n"

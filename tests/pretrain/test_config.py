@@ -67,7 +67,7 @@ def test_the_sample_has_a_recipe_of_its_own():
 
 
 def test_a_short_first_part_must_be_shorter_than_the_preset_too():
-    with pytest.raises(ValueError, match="--short_length 128 must be below --max_length 128"):
+    with pytest.raises(UsageError, match="--short_length 128 must be below --max_length 128"):
         PretrainConfig(corpus=[Path("x")], preset="mini", short_length=128).resolved()
 
 
