@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from data.sample import subjects_people, subjects_world
-from data.sample.grammar import WRITTEN, Composer, parse_blocks
+from data.sample.grammar import WRITTEN, Composer, likely_first, parse_blocks
 from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
 from data.sample.names import ROOTS
 from data.sample.page_frames import CAST, EVENT, HISTORY, HISTORY_AT, ORGANISATION, PERSON, PLACE, WORK
@@ -41,7 +41,7 @@ class _Page:
 
     def sentence(self, wordings: str) -> str | None:
         possible = [wording for wording in wordings.split(" // ") if self.composer.can_write(wording)]
-        return self.composer.write(self.rng.choice(possible)) if possible else None
+        return self.composer.write(likely_first(self.rng, possible)) if possible else None
 
     def add(self, heading: str, frames: Sequence[str], keep: float = 1.0) -> None:
         """A section of running text: the first frame, and of the others as many as chance keeps."""
@@ -60,7 +60,7 @@ class _Page:
         years = [first, *sorted(self.rng.sample(range(first + 1, last + 1), count - 1))]
         for number, year in zip(chosen, years, strict=True):
             self.slots["해"] = str(year)
-            wording = self.rng.choice(wordings[:3] if number == 0 else wordings)
+            wording = likely_first(self.rng, wordings[:3] if number == 0 else wordings)
             sentences.append(self.composer.write(wording.replace("{사건", "{" + events[number])))
         self.add_lines(heading, self.paragraphs(sentences))
 

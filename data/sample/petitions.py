@@ -14,7 +14,7 @@ import random
 from datetime import date, timedelta
 
 from data.josa import agree
-from data.sample.grammar import Composer, Register
+from data.sample.grammar import Composer, Register, likely_first
 from data.sample.lexicon import Lexicon, Place
 from data.sample.topics import topics
 
@@ -121,7 +121,7 @@ _FRAMES: dict[str, tuple[str, ...]] = {
     "수치": (
         "{{시설}을(를) 다룬 {기사|보도|자료}에 따르면 {수치+ㄴ다고} 하다+평서}.",
         "{{시설}의 {화제} 문제를 다룬 {기사|보고서}에 따르면 {수치+ㄴ다고} 하다+평서}.",
-        "{시설}에 확인해 보니 {수치+평서}.",
+        "{시설} 일을 확인해 보니 {수치+평서}.",
         "{수치+ㄴ다는} 사실이 {시설}의 {화제} 문제를 {말해 주다+평서}.",
     ),
     "원인": (
@@ -160,15 +160,15 @@ _FRAMES: dict[str, tuple[str, ...]] = {
         "그래도 {시설}을(를) 위해 {요구+는} 일까지 미룰 수는 {없다+평서}.",
     ),
     "청원": (
-        "{저}은(는) {기관}이(가) {시설}을(를) 위해 {요구+어 주기를} {간절히|진심으로} {바라다+평서}.",
-        "{기관}이(가) {시설}을(를) 위해 {요구+을} 것을 {요청하다|부탁드리다+평서}.",
+        "{저}은(는) {기관}이(가) {시설} 일로 {요구+어 주기를} {간절히|진심으로} {바라다+평서}.",
+        "{기관}이(가) {시설} 일로 {요구+을} 것을 {요청하다|부탁드리다+평서}.",
     ),
     "순서": (
         "{시설}의 {화제} 문제를 풀기 위해 다음 세 가지를 {요청하다|요구하다+평서}.",
         "{시설}의 일을 두고 {{저희}가|주민들이} 바라는 것은 {세 가지-이다+평서}.",
     ),
     "요구": (
-        "{따라서|그러므로|이에} {기관}은(는) {시설}을(를) 위해 {{요구+어야} 하다+평서}.",
+        "{따라서|그러므로|이에} {기관}은(는) {시설} 일로 {{요구+어야} 하다+평서}.",
         "{부디|제발|하루빨리} {시설}을(를) 위해 {요구+부탁}.",
         "{시설}의 {화제} 문제를 풀려면 {{요구+고} {요구+어야} 하다+평서}.",
         "{시설}의 일이 되풀이되지 않도록 {요구+고} {요구+부탁}.",
@@ -221,12 +221,12 @@ _WHEN = "{지난달|지난주|며칠 전|얼마 전|두 달 전|{수:2-5}년 전
 
 def write_petition(rng: random.Random, lexicon: Lexicon, number: int) -> dict[str, str | int]:
     """One petition with the archive's keys, in the archive's order; `number` becomes part of its identifier."""
-    topic = topics()[rng.choice(list(topics()))]
+    topic = topics()[likely_first(rng, list(topics()))]
     style = rng.choices(list(_REGISTERS), weights=[weight for weight, _ in _REGISTERS.values()])[0]
     composer = Composer(
         rng, _slots(rng, lexicon, topic, style), {name: topic[name] for name in _CLAUSES}, _REGISTERS[style][1]
     )
-    title = composer.write(rng.choice(_TITLES))
+    title = composer.write(likely_first(rng, _TITLES))
     sentences = _sentences(rng, composer, rng.randint(5, 14))
     begin = date(2017, 8, 19) + timedelta(days=number // 2)
     magnitude = rng.choices((1, 2, 3, 4, 5), weights=(20, 40, 25, 12, 3))[0]
@@ -249,7 +249,7 @@ def _slots(rng: random.Random, lexicon: Lexicon, topic: dict[str, list[str]], st
     district = (scene if isinstance(scene, Place) else scene.location).district
     towns = [town.full_name for town in lexicon.towns_of(district)]
     return {
-        **{name: rng.choice(topic[name]) for name in _NOUNS},
+        **{name: likely_first(rng, topic[name]) for name in _NOUNS},
         "시설": scene.name,
         "이곳": topic["이곳"][0],
         "기관": topic["기관"][0],
@@ -257,7 +257,7 @@ def _slots(rng: random.Random, lexicon: Lexicon, topic: dict[str, list[str]], st
         "지역": district.name,
         "지역이름": district.root,
         "이름": rng.choice(lexicon.persons).name,
-        "모임": rng.choice(_GROUPS),
+        "모임": likely_first(rng, _GROUPS),
         "때": _WHEN,
         "저": "나" if style == "plain" else "저",
         "저희": "우리" if style == "plain" else "저희",
@@ -267,16 +267,16 @@ def _slots(rng: random.Random, lexicon: Lexicon, topic: dict[str, list[str]], st
 
 def _sentences(rng: random.Random, composer: Composer, length: int) -> list[str]:
     """`length` sentences, or one fewer, in the order of one of the plans, thinned out to what there is room for."""
-    plan = [step for step in rng.choice(_PLANS).split() if step != "순서" or length >= _ROOM_FOR_A_LIST]
+    plan = [step for step in likely_first(rng, _PLANS).split() if step != "순서" or length >= _ROOM_FOR_A_LIST]
     optional = [step for step in plan if step not in _ESSENTIAL and step != "순서"]
     rng.shuffle(optional)
     while (planned := sum(_SENTENCES_IN.get(step, 1) for step in plan)) > length:
         plan.remove(optional.pop())
-    sentences = [rng.choice(_FRAMES["인사"])] if rng.random() < 0.5 and planned < length else []
+    sentences = [likely_first(rng, _FRAMES["인사"])] if rng.random() < 0.5 and planned < length else []
     for step in plan:
-        sentences.append(rng.choice(_FRAMES[step]))
+        sentences.append(likely_first(rng, _FRAMES[step]))
         if step == "반론":
-            sentences.append(rng.choice(_FRAMES["반박"]))
+            sentences.append(likely_first(rng, _FRAMES["반박"]))
         elif step == "순서":
             sentences += [ordinal + ", {요구+요구}." for ordinal in _ORDINALS]
     return [_once(composer.write(sentence), agree(composer.slots["대상"] + "이(가) ")) for sentence in sentences]
