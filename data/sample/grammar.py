@@ -46,8 +46,8 @@ def parse_blocks(text: str) -> dict[str, dict[str, list[str]]]:
 
 
 def likely_first(rng: random.Random, options: Sequence[str]) -> str:
-    """One of `options`, the n-th of them 1/n as often as the first: some are common and most are rare, as in any language (Zipf 1949)."""
-    return rng.choices(options, [1 / number for number in range(1, len(options) + 1)])[0]
+    """One of `options`, the n-th of them n ** 1.5 times less often than the first: some are common and most are rare, as in any language (Zipf 1949)."""
+    return rng.choices(options, [number**-1.5 for number in range(1, len(options) + 1)])[0]
 
 
 class Composer:
