@@ -128,7 +128,4 @@ HISTORY = (
     "{이름}은(는) {해}년 {수:1-12}월 {사건+과거}.",
     "이어 {이름}은(는) {해}년에 {사건+과거}.",
 )
-"""Of a subject that acts: somebody or an organisation."""
-HISTORY_AT = tuple(wording.replace("{이름}은(는)", "{이름}에서는") for wording in HISTORY)
-"""The same for a place."""
 CAST = ("{주인공} : 이야기의 주인공. {성격+고} {성격+평서}.", "{상대} : {성격+평서}. {주인공}과(와) 깊이 얽힌다.")
