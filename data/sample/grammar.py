@@ -45,12 +45,12 @@ def parse_blocks(text: str) -> dict[str, dict[str, list[str]]]:
     return blocks
 
 
-def likely_first(rng: random.Random, options: Sequence[str], fall: float = 1.5) -> str:
-    """One of `options`, the n-th of them n ** `fall` times less often than the first.
+def likely_first(rng: random.Random, options: Sequence[str]) -> str:
+    """One of `options`, the n-th of them n ** 1.5 times less often than the first.
 
     A few words and wordings are common and most are rare, as in any language (Zipf 1949): what is common is learnt soon.
     """
-    return rng.choices(options, [number**-fall for number in range(1, len(options) + 1)])[0]
+    return rng.choices(options, [number**-1.5 for number in range(1, len(options) + 1)])[0]
 
 
 class Composer:

@@ -221,7 +221,7 @@ _WHEN = "{지난달|지난주|며칠 전|얼마 전|두 달 전|{수:2-5}년 전
 
 def write_petition(rng: random.Random, lexicon: Lexicon, number: int) -> dict[str, str | int]:
     """One petition with the archive's keys, in the archive's order; `number` becomes part of its identifier."""
-    topic = topics()[likely_first(rng, list(topics()), fall=1.0)]
+    topic = topics()[likely_first(rng, list(topics()))]
     style = rng.choices(list(_REGISTERS), weights=[weight for weight, _ in _REGISTERS.values()])[0]
     composer = Composer(
         rng, _slots(rng, lexicon, topic, style), {name: topic[name] for name in _CLAUSES}, _REGISTERS[style][1]
