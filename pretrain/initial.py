@@ -31,8 +31,9 @@ from bert_core.model import Block, BertForPreTraining
 NEIGHBOUR_SCORE = 5.0
 """By how much a neighbour's attention score begins above that of all other tokens: e^5 is about the length of a sequence."""
 NEIGHBOUR_GAIN = 4.0
-"""How many times larger than others the weights begin that take a neighbour's value, and those that write it. It would be lost
-beside the token itself, which is [MASK] where the neighbours matter."""
+"""How many times larger than others the weights begin, in a network of two blocks, that take a neighbour's value and write it: it
+would be lost beside the token itself, which is [MASK] where the neighbours matter. Falls with the square of the blocks, to 1
+from four on: one after another they amplify what all tokens have in common, and MLM then stays at the unigram."""
 SEGMENT_SHARE = 0.3
 """Length of a segment's embedding, in those of a token's. What a LayerNorm spends on it is lost to the tokens."""
 ALIKE_SCORE = 20.0
@@ -94,6 +95,7 @@ def look_at_neighbours(network: BertForPreTraining) -> None:
     table[:, :size] = amplitude * torch.cat([waves.sin(), waves.cos()], 1) * signs.repeat(1, 2)[numbers // (4 * half)]
     table[0] = 0
     gain = (NEIGHBOUR_SCORE * config.head_size**0.5 / (config.hidden_size * _share(1.0))) ** 0.5
+    louder = max(1.0, NEIGHBOUR_GAIN * (2 / config.num_hidden_layers) ** 2)
     for number, block in enumerate(bert.blocks):
         left = config.num_attention_heads - (number == 0 and _has_room(network))  # the last is for `compare_segments`
         query, key, value = _heads(block)
@@ -105,8 +107,8 @@ def look_at_neighbours(network: BertForPreTraining) -> None:
             turned = torch.cat([torch.cat([cosine, -sine], 1), torch.cat([sine, cosine], 1)])
             query[head, :size, :size] += gain * torch.eye(size)
             key[head, :size, :size] += gain * turned
-            value[head] *= NEIGHBOUR_GAIN
-            written[:, head] *= NEIGHBOUR_GAIN
+            value[head] *= louder
+            written[:, head] *= louder
         for writer in (block.attention.output, block.feed_forward.contract):
             writer.weight[:size] = 0
 
