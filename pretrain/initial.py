@@ -2,7 +2,7 @@
 
 A BERT whose weights all start as in the paper spends its first steps on the words' frequencies, and every one of these steps
 pushes all hidden states in the same direction. At the learning rate that a short run needs they end as one and the same
-vector, and the network sits at the unigram entropy for thousands of steps. Two changes keep it from there:
+vector, and the network sits at the unigram entropy for thousands of steps. Three changes keep it from there:
 
 - the output bias starts at the log of the words' frequencies: there is nothing left to learn in that direction;
 - the two matrices of each block that write to the residual stream start smaller by 1 / sqrt(2 layers), as in GPT-2
@@ -12,21 +12,20 @@ vector, and the network sits at the unigram entropy for thousands of steps. Two 
 Then come two plateaus of attention, each of which a head leaves only when it finds by chance what it should look at. So some
 heads begin there (initial weights made after what trained networks have: Trockman & Kolter 2023, arXiv 2305.09828):
 
-- MLM knows which words a text has, but not their order: half of the heads look at the token before and the token after, and
-  pass on what they see in full (`look_at_neighbours`);
+- MLM knows which words a text has, but not their order: half of the heads look at the token before and the token after
+  (`look_at_neighbours`), and in a network of two blocks they pass on what they see louder than the token itself;
 - NSP stays at the coin: one head of the first block looks in segment B for each token's like, and [CLS] collects how much of
   segment A it found there (`compare_segments`).
 
-For this the embeddings are laid out so that positions and segments have dimensions of their own (`Layout`). None of it changes
-the function that the network computes, so the weights stay those of any BERT. What each is worth is measured by
-`benchmarks/plateau.py`; the README has the figures.
+None of it changes the function that the network computes, so the weights stay those of any BERT. What it is worth
+is measured by `benchmarks/plateau.py`; the README has the figures.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bert_core.model import Block, BertForPreTraining
+from bert_core.model import BertForPreTraining, Block
 
 NEIGHBOUR_SCORE = 5.0
 """By how much a neighbour's attention score begins above that of all other tokens: e^5 is about the length of a sequence."""

@@ -12,5 +12,5 @@ def test_both_objectives_are_learnt_on_the_sample_in_a_few_hundred_steps(tmp_pat
     )
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     # The words' frequencies alone give 7 %, the coin 50 %.
-    assert metrics["mlm_accuracy"] > 0.14
+    assert metrics["mlm_accuracy"] > 0.18
     assert metrics["nsp_accuracy"] > 0.72
