@@ -95,7 +95,7 @@ def look_at_neighbours(network: BertForPreTraining) -> None:
     table[0] = 0
     gain = (NEIGHBOUR_SCORE * config.head_size**0.5 / (config.hidden_size * _share(1.0))) ** 0.5
     louder = max(1.0, NEIGHBOUR_GAIN * (2 / config.num_hidden_layers) ** 2)
-    for number, block in enumerate(bert.blocks):
+    for number, block in enumerate(_blocks(network)):
         left = config.num_attention_heads - (number == 0 and _has_room(network))  # the last is for `compare_segments`
         query, key, value = _heads(block)
         written = block.attention.output.weight.unflatten(1, (config.num_attention_heads, -1))
@@ -130,9 +130,10 @@ def compare_segments(network: BertForPreTraining) -> None:
     hidden, heads, size = config.hidden_size, config.num_attention_heads, config.head_size
     if not _has_room(network):
         return
+    first, second, *_ = _blocks(network)
     segment, found, collected = own = [hidden - 1, hidden - 2, hidden - 3]
     bert.embeddings.token.weight[:, own] = 0
-    for block in bert.blocks:
+    for block in _blocks(network):
         for writer in (block.attention.output, block.feed_forward.contract):
             writer.weight[own] = 0
     length = SEGMENT_SHARE * config.initializer_range * hidden**0.5
@@ -140,23 +141,23 @@ def compare_segments(network: BertForPreTraining) -> None:
     after_norm = (hidden * _share(SEGMENT_SHARE)) ** 0.5
     """What is left of it after the first LayerNorm."""
 
-    query, key, value = (weight[heads - 1] for weight in _heads(bert.blocks[0]))
+    query, key, value = (weight[heads - 1] for weight in _heads(first))
     alike = torch.arange(size // 2 * 2, min(size // 2 * 2 + size - 1, collected))
     gain = (ALIKE_SCORE * size**0.5 / (len(alike) * _share(1.0))) ** 0.5
     query.zero_()[: len(alike), alike] = gain * torch.eye(len(alike))
     key.zero_()[: len(alike), alike] = gain * torch.eye(len(alike))
-    bert.blocks[0].attention.qkv.bias.view(3, heads, size)[0, heads - 1, size - 1] = 1.0
+    first.attention.qkv.bias.view(3, heads, size)[0, heads - 1, size - 1] = 1.0
     key[size - 1, segment] = SEGMENT_SCORE * size**0.5 / after_norm
     value[0] = 0
     value[0, segment] = 1 / after_norm
-    bert.blocks[0].attention.output.weight[:, (heads - 1) * size] = 0
-    bert.blocks[0].attention.output.weight[found, (heads - 1) * size] = 1.0
+    first.attention.output.weight[:, (heads - 1) * size] = 0
+    first.attention.output.weight[found, (heads - 1) * size] = 1.0
 
-    _, _, value = (weight[0] for weight in _heads(bert.blocks[1]))
+    _, _, value = (weight[0] for weight in _heads(second))
     value[0] = 0
     value[0, found], value[0, segment] = 1.0, -1 / after_norm
-    bert.blocks[1].attention.output.weight[:, 0] = 0
-    bert.blocks[1].attention.output.weight[collected, 0] = 1.0
+    second.attention.output.weight[:, 0] = 0
+    second.attention.output.weight[collected, 0] = 1.0
     bert.pooler.weight[0] = 0
     bert.pooler.weight[0, collected] = 2.0
     network.nsp_head.weight[:, 0] = torch.tensor([VERDICT, -VERDICT])
@@ -165,6 +166,10 @@ def compare_segments(network: BertForPreTraining) -> None:
 def _has_room(network: BertForPreTraining) -> bool:
     """Whether there is a head to spare for comparing segments, and a block after it to collect what it finds."""
     return network.config.num_attention_heads > 1 and network.config.num_hidden_layers > 1
+
+
+def _blocks(network: BertForPreTraining) -> list[Block]:
+    return [block for block in network.bert.blocks if isinstance(block, Block)]
 
 
 def _heads(block: Block) -> tuple[Tensor, Tensor, Tensor]:
