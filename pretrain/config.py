@@ -234,7 +234,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         zip(("vocab_size", "max_length", "batch_tokens", "learning_rate", "initializer_range"), values, strict=True)
     )
     for name, *values in (
-        ("tiny", 8000, 128, 2048, 2e-3, 0.04),
+        ("tiny", 8000, 128, 2048, 3e-3, 0.04),
         ("mini", 8000, 128, 2048, 1.5e-3, 0.04),
         ("small", 16000, 128, 4096, 1e-3, 0.03),
         ("medium", 32000, 256, 16384, 5e-4, 0.03),

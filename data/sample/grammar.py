@@ -45,6 +45,14 @@ def parse_blocks(text: str) -> dict[str, dict[str, list[str]]]:
     return blocks
 
 
+def likely_first(rng: random.Random, options: Sequence[str]) -> str:
+    """One of `options`, the n-th of them n ** 1.5 times less often than the first.
+
+    A few words and wordings are common and most are rare, as in any language (Zipf 1949): what is common is learnt soon.
+    """
+    return rng.choices(options, [number**-1.5 for number in range(1, len(options) + 1)])[0]
+
+
 class Composer:
     """Writes the sentences of one document: fixed slots, lists of clauses that run down, one register."""
 
@@ -70,7 +78,7 @@ class Composer:
 
     def _fill(self, body: str) -> str:
         choice, plus, ending = body.rpartition("+") if "+" in body else (body, "", "")
-        clause = self.rng.choice(choice.split("|"))
+        clause = likely_first(self.rng, choice.split("|"))
         if clause in self.lists:  # what is drawn has slots of its own: it is filled in the next round
             return "{" + self._draw(clause) + plus + ending + "}" if plus else self._draw(clause)
         if plus:
@@ -85,8 +93,9 @@ class Composer:
     def _draw(self, name: str) -> str:
         left = self._left.get(name)
         if not left:
-            left = self._left[name] = self.rng.sample(self.lists[name], len(self.lists[name]))
-        return left.pop()
+            left = self._left[name] = list(self.lists[name])
+        left.remove(drawn := likely_first(self.rng, left))
+        return drawn
 
     def _number(self, low: int, high: int) -> str:
         number = self.rng.randint(low, high)
@@ -95,7 +104,7 @@ class Composer:
         return f"{number:,}" if number >= 10000 else str(number)
 
     def _conjugate(self, clause: str, ending: str) -> str:
-        ending = self.rng.choice(self.register.get(ending, (ending,)))
+        ending = likely_first(self.rng, self.register.get(ending, (ending,)))
         if clause.endswith("*"):
             clause, ending = clause[:-1], _of_the_past(ending)
         if clause.endswith("주다") and ending.startswith("어 주"):  # 돌려주십시오, not 돌려줘 주십시오

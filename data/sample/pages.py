@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from data.sample import subjects_people, subjects_world
-from data.sample.grammar import WRITTEN, Composer, parse_blocks
+from data.sample.grammar import WRITTEN, Composer, likely_first, parse_blocks
 from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
 from data.sample.names import ROOTS
-from data.sample.page_frames import CAST, EVENT, HISTORY, HISTORY_OF, ORGANISATION, PERSON, PLACE, WORK
+from data.sample.page_frames import CAST, EVENT, HISTORY, ORGANISATION, PERSON, PLACE, WORK
 
 Entity = Person | Organisation | Place | Work | Event
 
@@ -41,16 +41,14 @@ class _Page:
 
     def sentence(self, wordings: str) -> str | None:
         possible = [wording for wording in wordings.split(" // ") if self.composer.can_write(wording)]
-        return self.composer.write(self.rng.choice(possible)) if possible else None
+        return self.composer.write(likely_first(self.rng, possible)) if possible else None
 
     def add(self, heading: str, frames: Sequence[str], keep: float = 1.0) -> None:
         """A section of running text: the first frame, and of the others as many as chance keeps."""
         frames = [frame for number, frame in enumerate(frames) if number == 0 or self.rng.random() < keep]
         self.add_lines(heading, self.paragraphs([sentence for frame in frames if (sentence := self.sentence(frame))]))
 
-    def add_history(
-        self, heading: str, events: list[str], first: int, last: int, wordings: Sequence[str] = HISTORY_OF
-    ) -> None:
+    def add_history(self, heading: str, events: list[str], first: int, last: int) -> None:
         """Events in the order in which they are listed, the first of them always and in the year `first`."""
         count = min(self.rng.randint(4, 8), len(events), last - first)
         if count < 2:
@@ -60,7 +58,7 @@ class _Page:
         years = [first, *sorted(self.rng.sample(range(first + 1, last + 1), count - 1))]
         for number, year in zip(chosen, years, strict=True):
             self.slots["해"] = str(year)
-            wording = self.rng.choice(HISTORY[:3] if number == 0 else wordings)
+            wording = likely_first(self.rng, HISTORY[:3] if number == 0 else HISTORY)
             sentences.append(self.composer.write(wording.replace("{사건", "{" + events[number])))
         self.add_lines(heading, self.paragraphs(sentences))
 
@@ -220,7 +218,7 @@ def _place(rng: random.Random, lexicon: Lexicon, place: Place) -> _Page:
     }
     page = _Page(rng, _known(facts), words)
     page.add("개요", PLACE["개요"], keep=0.8)
-    page.add_history("역사", words["연혁"], rng.randint(1912, 1960), 2019, HISTORY)
+    page.add_history("역사", words["연혁"], rng.randint(1912, 1960), 2019)
     page.add("지리" if place.kind in _NATURE else "시설", PLACE["지리"])
     page.add("산업" if place.kind in _NATURE else "즐길 거리", PLACE["생활"])
     page.add("교통", PLACE["교통"])
