@@ -8,14 +8,15 @@ import torch
 from experiment.errors import UsageError
 from experiment.machine import Machine, choose_machine
 
-
 SRUN = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1", "SLURM_PROCID": "1", "SLURM_LOCALID": "1"}
 
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     """PyTorch's settings and the launcher's variables are the whole process's."""
-    for name in [name for name in os.environ if name.startswith(("SLURM_", "LOCAL_")) or name in ("RANK", "WORLD_SIZE")]:
+    for name in [
+        name for name in os.environ if name.startswith(("SLURM_", "LOCAL_")) or name in ("RANK", "WORLD_SIZE")
+    ]:
         monkeypatch.delenv(name)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     yield
