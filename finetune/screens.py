@@ -1,6 +1,6 @@
 """The lines that the screens and reports of all tasks share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch.nn as nn
@@ -28,6 +28,23 @@ def network_line(run: Run, network: nn.Module, encoder: Bert) -> Line2:
         "network",
         f"{shape.num_hidden_layers} layers of {shape.hidden_size}, {quantity(parameters)} parameters; {weights}",
     )
+
+
+def position_notes(encoder: Bert, lengths: Iterable[int]) -> list[str]:
+    """What people should know where rows are longer than what the encoder was pretrained at; a sentence or none.
+
+    Args:
+        encoder: with its shape.
+        lengths: tokens of each row, or of each window.
+    """
+    trained = encoder.config.trained_positions
+    beyond = 0 if trained is None else sum(length > trained for length in lengths)
+    if not beyond:
+        return []
+    return [
+        f"{beyond:,} rows are longer than the {trained} tokens that the encoder was pretrained at; what lies behind them is read "
+        "at positions that only this training learns."
+    ]
 
 
 def training_line(run: Run, lengths: Sequence[int]) -> Line2:

@@ -130,8 +130,8 @@ class PretrainConfig(Options):
     resume: str | None = option(None, "Run", "auto|DIR")
     """Go on with an unfinished run: the newest (auto), or this one. auto begins a run where there is none to go on with,
     and with --name it goes on with that one. The run's configuration holds; budget, devices and tracking may be changed."""
-    evaluations: int = option(10, "Run")
-    """How often held-out text is evaluated, evenly over the run."""
+    evaluations: int | None = option(None, "Run")
+    """How often held-out text is evaluated, evenly over the run; 10, and 5 on the built-in sample, when left out."""
     checkpoint_minutes: float = option(10.0, "Run", "M")
     """Minutes between checkpoints; the last two are kept."""
     log_every: int = option(10, "Run")
@@ -206,6 +206,7 @@ class PretrainConfig(Options):
             filled["max_minutes"] = 20.0 if self.corpus else 1.0
         if self.threads is None:
             filled["threads"] = choose_threads(None, self.devices)
+        filled.setdefault("evaluations", self.evaluations or EVALUATIONS)
         if self.cache_dir is None:
             filled["cache_dir"] = self.output_dir / "cache"
         try:
@@ -244,7 +245,9 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """tiny, mini and base were measured (see the README); the others follow their trend, towards larger batches and smaller steps."""
 
-SAMPLE_RECIPE: dict[str, Any] = {"vocab_size": 4000, "max_length": 64}
+SAMPLE_RECIPE: dict[str, Any] = {"vocab_size": 4000, "max_length": 64, "evaluations": 5}
+
+EVALUATIONS = 10
 
 POSITIONS = 512
 """Of a new network, whatever length it is trained at, so that fine-tuning may read longer rows."""

@@ -244,6 +244,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
         where=lambda documents: first_places([material.text.corpus.where(document) for document in documents]),
         waited=lambda: stream.waited,
     )
+    assert config.evaluations is not None
     evaluation = HeldOut(material.held_out, budget, monitor, config.evaluations, run.console)
     checkpoints = Checkpoints(run.directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
     finish = Finish(monitor, checkpoints, evaluation, lambda: _save_model(run, material), run.console)

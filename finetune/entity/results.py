@@ -24,6 +24,7 @@ from finetune.screens import (
     device_line,
     network_line,
     percent_rows,
+    position_notes,
     show_places,
     trained,
     training_line,
@@ -71,7 +72,9 @@ def show_start(run: EntityRun) -> None:
     if not config.train_file:
         console.note("No --train_file was given, so this run uses generated sentences.")
     console.table([*_data_rows(run), *_run_rows(run)])
-    for note in [*run.rows.notes, *run.speed.notes(run.machine)]:
+    windows = (len(window) for texts in run.aligned.values() for text in texts for window in text.windows)
+    positions = position_notes(run.model.network.bert, windows)
+    for note in [*run.rows.notes, *positions, *run.speed.notes(run.machine)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(run):

@@ -26,6 +26,7 @@ from finetune.screens import (
     device_line,
     network_line,
     percent_rows,
+    position_notes,
     show_places,
     trained,
     training_line,
@@ -62,7 +63,8 @@ def show_start(run: RelationRun) -> None:
     if not config.train_file:
         console.note("No --train_file was given, so this run uses generated relations.")
     console.table([*_data_rows(run), *_run_rows(run)])
-    for note in [*run.rows.notes, *type_notes(run.model.marker), *run.speed.notes(run.machine)]:
+    positions = position_notes(run.model.network.bert, (len(row.ids) for part in run.marked.values() for row in part))
+    for note in [*run.rows.notes, *type_notes(run.model.marker), *positions, *run.speed.notes(run.machine)]:
         console.note(note)
     console.heading("Examples")
     for title, example in _examples(run):

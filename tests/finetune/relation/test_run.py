@@ -3,21 +3,26 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
 import yaml
+from safetensors.torch import load_file
 from transformers import AutoModel
 
 from bert_core.model import Bert
 from bert_core.pretrained import from_pretrained
 from data.errors import DataError
 from experiment.errors import InterruptedRun, UsageError
+from experiment.history import read_curves
 from experiment.training import NotFiniteError
 from finetune.pipeline import fine_tune
+from finetune.relation.config import RelationConfig
 from finetune.relation.metrics import relation_metrics
 from finetune.relation.model import RelationModel
 
@@ -185,16 +190,65 @@ class _Stop(pl.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_run_stopped_by_hand_keeps_its_best_model(configure, monkeypatch):
+@pytest.fixture
+def stopped_at(monkeypatch):
+    """A run that is stopped by hand in a step: carries it out, and gives the sentence that it ends with."""
     trainer = pl.Trainer
 
-    def with_stop(**settings):
-        settings["callbacks"].insert(0, _Stop(20))
-        return trainer(**settings)
+    def carry_out(config, step):
+        with monkeypatch.context() as within, pytest.raises(InterruptedRun) as caught:
+            within.setattr(
+                pl,
+                "Trainer",
+                lambda **settings: trainer(**settings | {"callbacks": [_Stop(step), *settings["callbacks"]]}),
+            )
+            fine_tune(config)
+        return str(caught.value)
 
-    monkeypatch.setattr(pl, "Trainer", with_stop)
-    with pytest.raises(InterruptedRun, match=r"stopped at step 2\d; the best model so far \(epoch 1\) is kept in (.*)"):
-        fine_tune(configure(epochs=10, name="stopped"))
-    path = configure().output_dir / "finetune" / "re" / "stopped"
-    assert RelationModel.load(path / "model").labels[0] == "no_relation"
-    assert not (path / "finished").exists()
+    return carry_out
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(configure, stopped_at):
+    """In the middle of an epoch, after an evaluation; the best model, the curves and what is reported are the same."""
+    settings = dict(epochs=4, dropout=0.1, accumulate=2, log_every=1)
+    whole = fine_tune(configure(name="whole", **settings))
+    sentence = stopped_at(configure(name="stopped", **settings), 17)
+    stopped = configure().output_dir / "finetune" / "re" / "stopped"
+    assert f"stopped at step 17; everything is saved, go on with the same command and --resume {stopped}" in sentence
+    assert RelationModel.load(stopped / "model").labels[0] == "no_relation"  # the best so far
+    assert not (stopped / "finished").exists()
+    resumed = fine_tune(RelationConfig(resume="auto", output_dir=configure().output_dir))
+    assert resumed == stopped and not (resumed / "checkpoints").exists()
+    for name in ("model.safetensors", "relation_head.safetensors"):
+        one, two = (load_file(path / "model" / name) for path in (whole, resumed))
+        assert all(torch.equal(one[key], two[key]) for key in one)
+    curves = [read_curves(path / "metrics.jsonl") for path in (whole, resumed)]
+    for name in ("train_loss", "dev_micro_f1", "tokens_seen"):
+        assert curves[0][name] == curves[1][name]
+    one, two = (metrics_of(path) for path in (whole, resumed))
+    assert {name: one[name] for name in one.keys() - TIMES} == {name: two[name] for name in two.keys() - TIMES}
+
+
+def test_one_command_starts_a_run_goes_on_with_it_and_finds_it_finished(configure, stopped_at, capsys):
+    config = configure(name="mine", resume="auto", epochs=2)
+    stopped_at(config, 3)
+    assert "there is no run mine to go on with" in " ".join(capsys.readouterr().out.split())
+    directory = fine_tune(config)
+    assert (directory / "finished").exists()
+    capsys.readouterr()
+    assert fine_tune(config) == directory
+    assert "mine is finished; its model is in" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UsageError, match="is finished"):
+        fine_tune(replace(config, resume=str(directory), name=None))
+
+
+def test_rows_longer_than_the_pretraining_are_read_and_it_is_said(configure, checkpoint, tmp_path, capsys):
+    """A network has more positions than its pretraining has seen; the recipe of that cuts no row short."""
+    folder = tmp_path / "short"
+    shutil.copytree(checkpoint, folder)
+    shape = folder / "model" / "config.json"
+    shape.write_text(json.dumps(json.loads(shape.read_text()) | {"trained_positions": 12}), encoding="utf-8")
+    directory = fine_tune(configure(checkpoint=folder, epochs=1))
+    assert "longer than the 12 tokens that the encoder was pretrained at" in " ".join(capsys.readouterr().out.split())
+    report = json.loads((directory / "data_report.json").read_text(encoding="utf-8"))
+    assert not any(report["input"]["longer_than_max_length"]["train"].values())
