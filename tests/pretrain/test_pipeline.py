@@ -91,6 +91,8 @@ def test_transformers_loads_the_model_and_its_tokenizer(configure):
     directory = pretrain(configure(max_steps=2))
     model, info = transformers.AutoModelForPreTraining.from_pretrained(directory / "model", output_loading_info=True)
     assert model.config.hidden_dropout_prob == model.config.attention_probs_dropout_prob == 0.1  # for fine-tuning
+    # Rows of fine-tuning may be longer than what this run was trained at.
+    assert model.config.max_position_embeddings == 512 and model.config.trained_positions == 32
     assert not any(info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert transformers.AutoTokenizer.from_pretrained(directory / "model").mask_token == "[MASK]"
 

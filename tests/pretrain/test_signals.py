@@ -1,5 +1,6 @@
 """A signal to all processes of a run saves everything, and the same command goes on as if nothing had been."""
 
+import json
 import os
 import signal
 import subprocess
@@ -69,3 +70,27 @@ def test_a_run_is_stopped_again_and_again_and_ends_with_the_same_weights(configu
     whole = pretrain(configure(name="whole", max_steps=STEPS, dropout=0.1, log_every=1))
     one, two = (load_file(path / "model" / "model.safetensors") for path in (whole, directory.path))
     assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_two_processes_are_stopped_at_one_step_and_one_goes_on(configure, command, tmp_path):
+    """A scheduler's signal to torchrun and all that it started; the run is then finished by another number of processes."""
+    directory = RunDirectory(tmp_path / "runs" / "pretrain" / "stopped")
+    two = [command[0], "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *command[1:]]
+
+    def in_step_4():
+        return directory.history.exists() and '"step": 4,' in directory.history.read_text()
+
+    _, errors, _ = ended(two, in_step_4)
+    (checkpoint,) = directory.checkpoints.glob("[!.]*.ckpt")
+    step = checkpoint_step(checkpoint)
+    assert (
+        errors.count(f"stopped at step {step}; everything is saved") == 1
+    )  # said by the main process, agreed on by both
+    state = torch.load(checkpoint, weights_only=True)
+    (place,) = (value["place"] for name, value in state.items() if name == "StreamModule")
+    assert state["global_step"] == step and tuple(place) == (0, step, step)
+    status, errors, _ = ended(command, lambda: False)
+    assert status == 0, errors
+    whole = pretrain(configure(name="whole", max_steps=STEPS))
+    seen = [json.loads((path / "metrics.json").read_text())["tokens_seen"] for path in (whole, directory.path)]
+    assert seen[0] == seen[1]  # every example once, whoever computed it
