@@ -161,9 +161,11 @@ def matmul_rates(device: "torch.device", dtype: "torch.dtype") -> list[float]:
             torch.accelerator.synchronize(device)
         return time.perf_counter() - start
 
+    own = torch.Generator(device)  # the run's numbers are not to depend on what is measured
+
     def operands(size: int) -> "list[torch.Tensor]":
         # Not ones or zeros: a GPU multiplies those faster than anything real, since fewer bits change.
-        return [torch.randn(size, size, device=device, dtype=dtype) for _ in range(2)]
+        return [torch.randn(size, size, device=device, dtype=dtype, generator=own) for _ in range(2)]
 
     size = 512
     matrices, rates = operands(size), list[float]()

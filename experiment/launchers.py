@@ -4,9 +4,11 @@ Left alone, it guesses: takes the batch script of a Slurm job for one of many ta
 --ntasks-per-node, and forgets between two trainings of one program how many processes it has started.
 """
 
+import torch
+import torch.distributed
 from lightning_fabric.plugins.environments import ClusterEnvironment, LightningEnvironment
 
-from experiment.distributed import main_address, processes
+from experiment.distributed import main_address, processes, store
 
 
 class StartedProcesses(ClusterEnvironment):
@@ -59,3 +61,19 @@ class OwnProcesses(LightningEnvironment):
 def cluster_environment() -> ClusterEnvironment:
     """The plugin of Lightning's Trainer that goes with `distributed.trainer_devices`."""
     return StartedProcesses() if processes().are_started else OwnProcesses()
+
+
+def join_process_group(device: torch.device) -> None:
+    """Brings together the processes that torchrun or srun has started, before Lightning would.
+
+    Their addresses have keys of this attempt: after one of torchrun's restarts torch alone finds those of the processes that are
+    dead, since its store outlives them, and whoever is first waits for nobody.
+    """
+    own = processes()
+    if own.are_started and own.world_size > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            store=torch.distributed.PrefixStore("process_group", store()),
+            rank=own.rank,
+            world_size=own.world_size,
+        )

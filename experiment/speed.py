@@ -56,7 +56,8 @@ def measure_speed(machine: Machine, cache_dir: Path) -> Speed:
 def share_of_cores(threads: int) -> float:
     """The share of so many cores' time that this process gets when it wants all of it: 1 on a quiet machine, 0.5 where as much
     other work waits for each. Takes a fifth of a second."""
-    matrices = [torch.randn(512, 512) for _ in range(2)]
+    own = torch.Generator()  # the run's numbers are not to depend on what is measured
+    matrices = [torch.randn(512, 512, generator=own) for _ in range(2)]
     torch.mm(*matrices)  # the first call loads the library and starts the threads
     wall, cpu = time.perf_counter(), time.process_time()
     while time.perf_counter() - wall < 0.2:

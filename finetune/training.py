@@ -15,7 +15,7 @@ from experiment.console import Console, quantity
 from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.errors import UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import cluster_environment
+from experiment.launchers import cluster_environment, join_process_group
 from experiment.machine import Machine
 from experiment.monitor import TrainingMonitor
 from experiment.peers import PeerMonitor
@@ -105,6 +105,7 @@ def train(
     checkpoints = Checkpoints(directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
     evaluation = Evaluation(task, monitor, total, config.evaluations, config.patience)
     history = MetricHistory(directory.history)
+    join_process_group(machine.device)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
         devices=devices,

@@ -26,7 +26,7 @@ from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.environment import describe_environment
 from experiment.errors import InterruptedRun, UsageError
 from experiment.history import MetricHistory
-from experiment.launchers import cluster_environment
+from experiment.launchers import cluster_environment, join_process_group
 from experiment.machine import Machine, choose_machine
 from experiment.monitor import TrainingMonitor
 from experiment.options import as_dict
@@ -249,6 +249,7 @@ def _train(run: Run, material: Material, tracking: Tracking | None, peers: PeerM
     checkpoints = Checkpoints(run.directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
     finish = Finish(monitor, checkpoints, evaluation, lambda: _save_model(run, material), run.console)
     history = MetricHistory(run.directory.history)
+    join_process_group(machine.device)
     trainer = pl.Trainer(
         accelerator=machine.device.type,
         devices=devices,

@@ -19,7 +19,7 @@ def test_every_flag_and_file_that_is_named_exists(name):
     flags = {
         flag
         for flag in re.findall(r"--([a-z_]+)", text)
-        if flag not in {"nproc", "nproc_per_node", "backend", "help", "config", "dry_run"}
+        if flag not in {"nproc", "nproc_per_node", "max_restarts", "ntasks", "backend", "help", "config", "dry_run"}
     }
     known = set(vars(PretrainConfig())).union(*(vars(config()) for config in CONFIGS.values()))
     known |= {"no_crf"}

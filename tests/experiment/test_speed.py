@@ -95,3 +95,12 @@ def test_people_are_told_where_other_work_is_at_their_cost():
     assert note.startswith(f"Other work leaves this run about {threads / 2:.1f} of {threads} core")
     assert Speed(1e10, 0.8).notes(CPU) == []
     assert Speed(12.3e9, 1.0).description == "; 12 GFLOP/s in a plain matrix product"
+
+
+def test_measuring_leaves_the_runs_random_numbers_alone(tmp_path):
+    """Or the new weights of a run would depend on how fast the machine is."""
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    measure_speed(CPU, tmp_path)
+    assert torch.equal(torch.rand(3), expected)

@@ -143,7 +143,8 @@ def test_larger_networks_keep_their_heads_and_begin_finite(size):
     prepare_network(network, frequencies)
     heads = network.config.num_attention_heads
     changed = (network.bert.blocks[0].attention.qkv.weight != before).view(3, heads, -1).any(2)[0]
-    assert changed.tolist() == [head < heads // 2 or head == heads - 1 for head in range(heads)]
+    compares = size == "small"  # deeper ones leave the coin by themselves
+    assert changed.tolist() == [head < heads // 2 or (compares and head == heads - 1) for head in range(heads)]
     with torch.no_grad():
         logits = network(pack([list(range(40))], [[0] * 20 + [1] * 20]), torch.tensor([3]))
     assert torch.isfinite(logits.mlm).all() and torch.isfinite(logits.nsp).all()

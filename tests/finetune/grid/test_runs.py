@@ -191,7 +191,6 @@ def test_another_plan_is_refused(mine: Grid, options: dict[str, Any], part: str)
 
 
 def test_an_unfinished_grid_is_found_and_a_finished_one_is_not(mine: Grid, tmp_path: Path) -> None:
-    assert find_unfinished(tmp_path, "finetune/re") is None
     mine.directory.write_text("config.yaml", "")
     mine.run()
     assert find_unfinished(tmp_path, "finetune/re") == mine.directory
