@@ -34,7 +34,7 @@ def test_both_commands_stand_in_each_readme(name):
     commands = [
         "pip install -c requirements.lock -e . && python run.py && python run_finetune.py --task re"
         " && python run_finetune.py --task ner",
-        "pip install -c requirements.lock -e '.[test]' && pytest",
+        "pip install -c requirements.lock -e '.[test]' && pytest -n 2",
     ]
     assert f"```\n{commands[0]}\n{commands[1]}\n```" in text
 

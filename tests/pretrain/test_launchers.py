@@ -65,15 +65,12 @@ def srun(command, tasks=2):
 
 @pytest.mark.parametrize(
     ("launcher", "devices"),
-    [("torchrun", None), ("srun", None), ("srun", 2), ("lightning", 2)],
-    ids=["torchrun", "srun", "srun and --devices", "lightning"],
+    [("srun", None), ("srun", 2), ("lightning", 2)],
+    ids=["srun", "srun and --devices", "lightning"],
 )
 def test_every_launcher_starts_one_run_of_two_processes(flags, tmp_path, launcher, devices):
     command = [sys.executable, "run.py", *flags(devices=devices, name="two")]
-    if launcher == "srun":
-        processes = srun(command)
-    else:
-        processes = [started([*TORCHRUN, "--standalone", *command[1:]] if launcher == "torchrun" else command)]
+    processes = srun(command) if launcher == "srun" else [started(command)]
     ended = [(*process.communicate(timeout=300), process.returncode) for process in processes]
     assert all(status == 0 for _, _, status in ended), ended
     metrics = json.loads((tmp_path / "runs" / "pretrain" / "two" / "metrics.json").read_text())
@@ -128,11 +125,9 @@ def test_when_a_process_dies_the_others_end_with_a_sentence(flags, dies, rank):
     assert errors[1 - rank].count(sentence) == 1 and "Traceback" not in errors[1 - rank], errors[1 - rank]
 
 
-@pytest.mark.parametrize("rendezvous", ["--standalone", "static"])
-def test_torchruns_restart_goes_on_from_the_last_checkpoint(flags, dies, tmp_path, rendezvous):
-    where = ["--standalone"] if rendezvous == "--standalone" else ["--master_port", free_port()]
+def test_torchruns_restart_goes_on_from_the_last_checkpoint(flags, dies, tmp_path):
     program = [dies(1), *flags(checkpoint_minutes=1e-6, log_every=1)]
-    process = started([*TORCHRUN, *where, "--max_restarts", "2", *program], PYTHONPATH=str(ROOT))
+    process = started([*TORCHRUN, "--standalone", "--max_restarts", "2", *program], PYTHONPATH=str(ROOT))
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     (directory,) = [path for path in (tmp_path / "runs" / "pretrain").iterdir() if not path.is_symlink()]
