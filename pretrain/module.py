@@ -14,10 +14,6 @@ from experiment.distributed import global_sums
 from experiment.training import warmup_then_linear
 from pretrain.batches import IGNORED, PreTrainingBatch
 
-PAIR_RATE = 0.1
-"""Learning rate of the pooler and the NSP head, in that of all else. A step has some twenty labels for them, and a hundred times as many
-for MLM's; at its rate Adam turns what is noise in theirs into steps that soon drown what they know."""
-
 SUMS = ("mlm_loss", "mlm_correct", "masked", "nsp_loss", "nsp_correct", "sequences")
 """What a batch is counted by: summed losses in nats, right answers, and what both are divided by."""
 
@@ -145,14 +141,12 @@ class PreTrainingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW; weight matrices and embeddings decay, biases and LayerNorms do not (Devlin et al. 2019, appendix A.2)."""
-        slow = {id(each) for part in (self.network.bert.pooler, self.network.nsp_head) for each in part.parameters()}
-        groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-        for parameter in self.network.parameters():
-            if parameter.requires_grad:
-                rate = self.learning_rate * (PAIR_RATE if id(parameter) in slow else 1.0)
-                groups.setdefault((rate, self.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        decayed = [parameter for parameter in trained if parameter.ndim > 1]
+        others = [parameter for parameter in trained if parameter.ndim <= 1]
         optimizer = torch.optim.AdamW(
-            [{"params": each, "lr": rate, "weight_decay": decay} for (rate, decay), each in groups.items()],
+            [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=self.learning_rate,
             betas=(0.9, 0.98),
             fused=self.fused,
         )
