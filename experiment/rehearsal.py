@@ -3,12 +3,14 @@
 It also is where the compiler works, so that neither belongs to the training's time.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
 
+from experiment.distributed import from_main
 from experiment.errors import UsageError
 from experiment.memory import free_memory, is_out_of_memory
 
@@ -69,3 +71,54 @@ def rehearse(
 def _wait_for(device: torch.device) -> None:
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
+
+
+def given_passes(
+    size: int, device_size: int | None, accumulate: int | None, devices: int, flags: tuple[str, str]
+) -> int | None:
+    """Forward passes of a step on each device, as the user asked for them; None leaves them to what fits.
+
+    Args:
+        size: of a step over all devices, in tokens or rows.
+        device_size: of a forward pass, at the most.
+        accumulate: of --accumulate.
+        devices: of all machines.
+        flags: names of the first two.
+
+    Raises:
+        UsageError: the numbers contradict each other.
+    """
+    needed = math.ceil(size / (device_size * devices)) if device_size else None
+    if accumulate and needed and accumulate < needed:
+        raise UsageError(
+            f"--accumulate {accumulate} passes of --{flags[1]} {device_size} on {devices} devices are fewer than "
+            f"--{flags[0]} {size}; leave out one of them"
+        )
+    return accumulate or needed
+
+
+def passes_that_fit(
+    attempt: Callable[[int], None], network: nn.Module, device: torch.device, *, given: int | None, most: int, flag: str
+) -> tuple[int, float]:
+    """`rehearse` in all processes: the main one finds out how many passes a step takes, and the others take as many.
+
+    Args:
+        attempt, device, flag: as `rehearse` has them.
+        network: is moved to the device.
+        given: passes that are asked for; None for as few as fit.
+        most: where they are not given.
+    """
+    network.to(device).train()
+
+    def tried(passes: int, most: int) -> tuple[int, float]:
+        trained = [each for each in network.parameters() if each.requires_grad]
+        return rehearse(attempt, parameters=trained, device=device, passes=passes, most=most, flag=flag)
+
+    found: list[tuple[int, float]] = []
+
+    def find() -> str:
+        found.append(tried(given or 1, given or max(1, most)))
+        return str(found[0][0])
+
+    passes = int(from_main(find))
+    return found[0] if found else tried(passes, passes)

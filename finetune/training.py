@@ -1,6 +1,5 @@
 """Trains a network on a task: Lightning's trainer, the curves, and the evaluations of which the best one's weights are kept."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,14 @@ from torch import Tensor, nn
 from bert_core.model import Bert
 from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import Console, quantity
-from experiment.distributed import from_main, process_rank, trainer_devices
-from experiment.errors import UsageError
+from experiment.distributed import process_rank, trainer_devices
 from experiment.history import MetricHistory
 from experiment.launchers import cluster_environment, join_process_group
 from experiment.machine import Machine
 from experiment.monitor import TrainingMonitor
 from experiment.peers import PeerMonitor
 from experiment.progress import ProgressStatus, TrainingProgress
-from experiment.rehearsal import rehearse
+from experiment.rehearsal import given_passes, passes_that_fit
 from experiment.run_directory import RunDirectory, checkpoint_step
 from experiment.tracking import Tracking
 from experiment.training import log, stepped
@@ -154,44 +152,29 @@ def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, device
     Raises:
         UsageError: the given numbers contradict each other, or nothing fits.
     """
-    given = config.accumulate
-    if config.device_batch_size:
-        needed = math.ceil(config.batch_size / (config.device_batch_size * devices))
-        if given and given < needed:
-            raise UsageError(
-                f"--accumulate {given} passes of --device_batch_size {config.device_batch_size} on {devices} devices are fewer "
-                f"than --batch_size {config.batch_size}; leave out one of them"
-            )
-        given = given or needed
-
-    rank = process_rank()
 
     def attempt(passes: int) -> None:
         with machine.autocast():
-            loss = task.loss(task.data.longest(rank, devices, passes).to(machine.device))
+            loss = task.loss(task.data.longest(process_rank(), devices, passes).to(machine.device))
         loss.backward()
 
-    task.network.to(machine.device).train()
-
-    def tried(passes: int, most: int) -> int:
-        return rehearse(
-            attempt,
-            parameters=[each for each in task.network.parameters() if each.requires_grad],
-            device=machine.device,
-            passes=passes,
-            most=most,
-            flag="lower --max_length or --batch_size",
-        )[0]
-
+    given = given_passes(
+        config.batch_size, config.device_batch_size, config.accumulate, devices, ("batch_size", "device_batch_size")
+    )
     with console.phase("Trying the longest batch"):
-        found = int(from_main(lambda: str(tried(given or 1, given or max(1, int(task.data.rows_a_step) // devices)))))
-        if rank:
-            tried(found, found)
-    if found > 1 and not given:
-        console.note(
-            f"A step of {config.batch_size} rows takes {found} forward passes a device, which fit into its memory."
+        passes, _ = passes_that_fit(
+            attempt,
+            task.network,
+            machine.device,
+            given=given,
+            most=int(task.data.rows_a_step) // devices,
+            flag="lower --max_length or --batch_size",
         )
-    return found
+    if passes > 1 and not given:
+        console.note(
+            f"A step of {config.batch_size} rows takes {passes} forward passes a device, which fit into its memory."
+        )
+    return passes
 
 
 class Evaluation(pl.Callback):

@@ -8,7 +8,7 @@ from torch._dynamo.testing import CompileCounter
 
 from bert_core.config import BertConfig
 from bert_core.model import BertForPreTraining
-from pretrain import pipeline
+from pretrain import training
 from pretrain.batches import IGNORED
 from pretrain.fixed_shapes import Shape, padded
 from pretrain.module import SUMS, PreTrainingModule, pretraining_losses
@@ -124,7 +124,7 @@ def test_one_compilation_serves_all_numbers_of_sequences(windows, monkeypatch):
 def test_a_run_in_fixed_shapes_counts_and_learns_the_same(configure, monkeypatch):
     plain = pretrain(configure(name="plain"))
     monkeypatch.setattr(torch, "compile", lambda function, **options: function)
-    monkeypatch.setattr(pipeline, "choose_path", lambda *_: "varlen")
+    monkeypatch.setattr(training, "choose_path", lambda *_: "varlen")
     fixed = pretrain(configure(name="fixed", compile=True))
     one, two = (json.loads((run / "metrics.json").read_text()) for run in (plain, fixed))
     assert one["tokens_seen"] == two["tokens_seen"] and one["unigram_loss"] == two["unigram_loss"]
