@@ -98,7 +98,14 @@ def given_passes(
 
 
 def passes_that_fit(
-    attempt: Callable[[int], None], network: nn.Module, device: torch.device, *, given: int | None, most: int, flag: str
+    attempt: Callable[[int], None],
+    network: nn.Module,
+    device: torch.device,
+    *,
+    given: int | None,
+    most: int,
+    flag: str,
+    instead: Callable[[int], str],
 ) -> tuple[int, float]:
     """`rehearse` in all processes: the main one finds out how many passes a step takes, and the others take as many.
 
@@ -106,19 +113,29 @@ def passes_that_fit(
         attempt, device, flag: as `rehearse` has them.
         network: is moved to the device.
         given: passes that are asked for; None for as few as fit.
-        most: where they are not given.
+        most: that a step can be cut into.
+        instead: what the user is to give for so many passes.
+
+    Raises:
+        UsageError: those asked for do not fit; the sentence says what would.
     """
     network.to(device).train()
 
     def tried(passes: int, most: int) -> tuple[int, float]:
         trained = [each for each in network.parameters() if each.requires_grad]
-        return rehearse(attempt, parameters=trained, device=device, passes=passes, most=most, flag=flag)
+        return rehearse(attempt, parameters=trained, device=device, passes=passes, most=max(passes, most), flag=flag)
 
     found: list[tuple[int, float]] = []
 
     def find() -> str:
-        found.append(tried(given or 1, given or max(1, most)))
-        return str(found[0][0])
+        found.append(tried(given or 1, most))
+        passes = found[0][0]
+        if given and passes > given:
+            raise UsageError(
+                f"a step in {given} forward passes does not fit into the memory of {device}, and one in {passes} does; give "
+                f"{instead(passes)}, or leave it to the run"
+            )
+        return str(passes)
 
     passes = int(from_main(find))
     return found[0] if found else tried(passes, passes)

@@ -169,6 +169,7 @@ def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, device
             given=given,
             most=int(task.data.rows_a_step) // devices,
             flag="lower --max_length or --batch_size",
+            instead=lambda passes: f"--device_batch_size {max(1, config.batch_size // (devices * passes))}",
         )
     if passes > 1 and not given:
         console.note(

@@ -157,6 +157,7 @@ def _first_step(
             given=given,
             most=sequences // devices,
             flag="lower --max_length, or --batch_tokens with it, or choose --checkpoint_activations",
+            instead=lambda passes: f"--device_tokens {config.batch_tokens // (devices * passes)}",  # type: ignore[operator]
         )
     if passes > 1 and not given:
         run.console.note(

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from experiment.errors import UsageError
-from experiment.rehearsal import rehearse
+from experiment.rehearsal import given_passes, passes_that_fit, rehearse
 
 CPU = torch.device("cpu")
 
@@ -51,3 +51,34 @@ def test_nothing_of_it_is_left():
 
     rehearse(attempt, parameters=[weight], device=CPU, passes=1, most=1, flag="")
     assert weight.grad is None and torch.equal(weight, before)
+
+
+def test_what_was_asked_for_and_does_not_fit_is_answered_with_what_does():
+    def attempt(passes):
+        if passes < 8:
+            raise torch.OutOfMemoryError
+
+    def fitting(given):
+        return passes_that_fit(
+            attempt, nn.Linear(2, 2), CPU, given=given, most=16, flag="", instead=lambda passes: f"--device_tokens {4096 // passes}"
+        )  # fmt: skip
+
+    assert fitting(None)[0] == fitting(8)[0] == 8
+    with pytest.raises(UsageError, match=r"in 2 forward passes does not fit .* in 8 does; give --device_tokens 512"):
+        fitting(2)
+
+
+@pytest.mark.parametrize(
+    ("device_size", "accumulate", "devices", "passes"),
+    [(None, None, 1, None), (None, 3, 2, 3), (256, None, 1, 4), (256, None, 2, 2), (300, None, 1, 4), (256, 4, 1, 4), (512, 4, 1, 4)],
+    ids=["left to what fits", "given", "derived", "over two devices", "rounded up", "both", "more than needed"],
+)  # fmt: skip
+def test_passes_follow_from_what_a_device_holds(device_size, accumulate, devices, passes):
+    assert given_passes(1024, device_size, accumulate, devices, ("batch_tokens", "device_tokens")) == passes
+
+
+def test_numbers_that_contradict_each_other_are_refused():
+    with pytest.raises(
+        UsageError, match="--accumulate 2 passes of --device_tokens 256 on 1 devices are fewer than --batch_tokens 1024"
+    ):
+        given_passes(1024, 256, 2, 1, ("batch_tokens", "device_tokens"))
