@@ -146,8 +146,9 @@ class PeerMonitor(pl.Callback):
             if self._lost is not None or self._ended:
                 return
             self._lost = sentence
-        self._news.set()
+        # Before this process may end of it, or the others would hear of its end alone.
         self._tell({"lost": sentence})
+        self._news.set()
         heard = time.monotonic()
         while time.monotonic() - heard < (SECONDS_TO_FAIL if self._failing else SECONDS_TO_END):
             time.sleep(0.1)

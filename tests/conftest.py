@@ -1,4 +1,6 @@
+import importlib.util
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -26,7 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def device_without_float64():
-    """Torch is imported here and not above, since few tests need it before it is told of the threads."""
-    from simulated_device import DeviceWithoutFloat64
-
-    return DeviceWithoutFloat64()
+    """Torch is imported here and not above, since few tests need it before it is told of the threads. (The folder of the tests
+    must not be on the path: its `data` would stand for the package.)"""
+    place = Path(__file__).with_name("simulated_device.py")
+    spec = importlib.util.spec_from_file_location("simulated_device", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.DeviceWithoutFloat64()
