@@ -97,7 +97,7 @@ def sample_text(preset: str, output_dir: Path) -> Any:
     from pretrain.text import prepare_text
 
     settings = PretrainConfig(preset=preset, output_dir=output_dir).resolved()  # type: ignore[arg-type]
-    return prepare_text(settings, Console(quiet=True).progress), settings
+    return prepare_text(settings, Console(quiet=True)), settings
 
 
 def serve(kind: str, preset: str, output_dir: Path) -> None:

@@ -117,10 +117,10 @@ def prepare(arguments: argparse.Namespace, device: torch.device, ends: float) ->
         corpus=arguments.corpus, preset=arguments.preset, max_length=length, batch_tokens=arguments.tokens,
         tokenizer_sample_mb=20, output_dir=arguments.output_dir,
     ).resolved()  # fmt: skip
-    text = prepare_text(settings, Console(quiet=True).progress)
+    text = prepare_text(settings, Console(quiet=True))
     if not arguments.corpus:
         settings = replace(settings, corpus=[joined(text, arguments.output_dir / "cache" / "long_documents.txt")])
-        text = prepare_text(settings, Console(quiet=True).progress)
+        text = prepare_text(settings, Console(quiet=True))
     config = BertConfig(
         vocab_size=max(arguments.vocab_size, text.wordpiece.vocab_size), max_position_embeddings=length,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **SIZES[arguments.preset],

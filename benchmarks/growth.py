@@ -402,7 +402,7 @@ def main() -> None:
         cache_dir=arguments.cache_dir.resolve(), precision=arguments.precision,
     ).resolved()  # fmt: skip
     machine = choose_machine("cpu", settings.precision)
-    material = Material(settings, prepare_text(settings, Console(quiet=True).progress), machine, arguments.tokens)
+    material = Material(settings, prepare_text(settings, Console(quiet=True)), machine, arguments.tokens)
     here = {"machine": cpu_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     kept = json.loads(arguments.output.read_text(encoding="utf-8")) if arguments.output.is_file() else {}
     found = kept["parts"] if here.items() <= kept.items() else {}

@@ -23,7 +23,7 @@ from pretrain.text import prepare_text, window_builder
 def held_out_loss(run: Path, device: torch.device) -> float:
     """Mean MLM loss on the held-out documents of a pretraining run, in fp32, of the network in its `model/`."""
     settings = parse(PretrainConfig, ["--config", str(run / "config.yaml")], description="")
-    text = prepare_text(settings, Console(quiet=True).progress)
+    text = prepare_text(settings, Console(quiet=True))
     network = from_pretrained(BertForPreTraining, run / "model").eval().to(device)
     total = count = 0.0
     for batch in HeldOutText(window_builder(text, settings, held_out=True)).batches():

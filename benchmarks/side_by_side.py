@@ -65,7 +65,7 @@ class Ours:
     def __init__(self, config: BertConfig, batches: list[PreTrainingBatch], device: torch.device = CPU) -> None:
         self.device, self.batches = device, [batch.to(device) for batch in batches]
         self.module = PreTrainingModule(
-            BertForPreTraining(config), has_pairs=True, learning_rate=1e-4, warmup=0.0, weight_decay=0.01, clip=1.0,
+            BertForPreTraining(config), has_pairs=True, optimizer="adamw", learning_rate=1e-4, warmup=0.0, weight_decay=0.01, clip=1.0,
             progress=lambda step: 0.5,
         ).to(device)  # fmt: skip
         self.optimizer = torch.optim.AdamW(self.module.parameters(), lr=1e-4, fused=True)

@@ -67,6 +67,8 @@ def feeding(found: dict[str, Any]) -> str:
     names = {
         "text": "SaeBERT, from raw text",
         "token cache": "SaeBERT, `--token_cache`",
+        "text at 512": "SaeBERT, from raw text, up to 512 tokens",
+        "token cache at 512": "SaeBERT, `--token_cache`, up to 512 tokens",
         "collator": "`transformers`' tokenizer and MLM collator over `datasets`",
         "in memory": "NSP pairs from documents held in memory, as Google's script makes them",
     }

@@ -110,7 +110,7 @@ def main() -> None:
                 output_dir=arguments.output_dir,
                 **options,
             ).resolved()
-            text = prepare_text(settings, Console(quiet=True).progress)
+            text = prepare_text(settings, Console(quiet=True))
             builder = window_builder(text, settings)
             # Whole windows: a part of one would have lengths of its own.
             batches: list[PreTrainingBatch] = []

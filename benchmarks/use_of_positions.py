@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, nargs="?", default=Path("runs/pretrain/latest"))
     run = parser.parse_args().run
     config = parse(PretrainConfig, ["--config", str(run / "config.yaml")], description="")
-    text = prepare_text(config, Console().progress)
+    text = prepare_text(config, Console())
     batches = HeldOutText(window_builder(text, config, held_out=True)).batches()
     network = from_pretrained(BertForPreTraining, run / "model").eval()
 

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,9 @@ from data.errors import DataError
 from data.formats import Content, Format, read_document
 from data.index import DUPLICATE, LOCATIONS, VERSION, Index, in_memory, make_index
 from data.lines import LineReader, open_lines
+from data.passes import Map, Progress
 from data.sentences import split_sentences
-from data.sources import Progress, Source, find_sources
+from data.sources import Source, find_sources
 
 OPEN_FILES = 128
 """How many large files are kept open at once; each takes two file handles, of which a process has perhaps 1,024."""
@@ -243,12 +245,18 @@ class Corpus:
 
 
 def open_corpus(
-    paths: Sequence[str | Path], cache_dir: Path, cleaning: Cleaning, progress: Progress | None = None
+    paths: Sequence[str | Path],
+    cache_dir: Path,
+    cleaning: Cleaning,
+    progress: Progress | None = None,
+    *,
+    cores: int = 1,
+    mapped: Map[Any, Any] = map,
 ) -> Corpus:
     """The corpus that the files under `paths` make up; the first time, they are read once.
 
     `progress` is called with bytes done and in all: first for the packed bytes of archives that are not unpacked yet,
-    if there are any, then for the bytes of text. What `cache_dir` holds of the same files is used again as long as
+    if there are any, then for the bytes of text. `cores` unpack, and `mapped` reads the parts of the files. What `cache_dir` holds of the same files is used again as long as
     their sizes and times of change are the same; it can be deleted at any time between runs.
 
     Raises DataError for a path that does not exist, a file named directly that is no text, a folder without text, a
@@ -258,9 +266,9 @@ def open_corpus(
     cache_dir = Path(os.path.abspath(cache_dir))
     try:
         sources = find_sources(
-            paths, cache_dir, lambda reason, name: left_out.setdefault(reason, []).append(name), progress
+            paths, cache_dir, lambda reason, name: left_out.setdefault(reason, []).append(name), progress, cores
         )
-        index = make_index(sources, cache_dir, progress)
+        index = make_index(sources, cache_dir, progress, mapped)
     except OSError as error:
         advice = f"cannot be read or written ({error.strerror or error}): check space and permissions"
         raise DataError(f"{error.filename or cache_dir} {advice}.") from error

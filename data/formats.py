@@ -98,10 +98,10 @@ _BINARY = {
     b"PK\x03\x04": "a zip archive inside an archive",
     b"\x1f\x8b": "a gzip archive inside an archive",
     b"\xfd7zXZ\x00": "an xz archive inside an archive",
-    b"BZh": "a bzip2 archive",
+    b"BZh": "a bzip2 archive inside an archive",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"Rar!": "a RAR archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive inside an archive",
 }
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -193,8 +193,10 @@ _SECTION = re.compile(r" (?:= ){2,}.+(?: =){2,}[ \t]*$")
 _PAGE = re.compile(r"\n(?= = (?!= ).+ =[ \t]*(?:\n|\Z))")
 
 
-def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None]) -> Iterator[str]:
+def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None], *, begins: bool = True) -> Iterator[str]:
     """Blocks of a file as `data.lines.read_blocks` gives them, as text: "\\n" for every line end, no byte order mark.
+
+    With `begins` the first block is the file's first; lines are counted from the first block's on.
 
     A byte that is not UTF-8 becomes a lone surrogate, which no valid text holds, so that the documents with such bytes
     can be told from those that hold U+FFFD. A line that came in pieces, being too long, is told to `reject` with its
@@ -202,8 +204,10 @@ def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None]) -
     """
     line = 1
     inside = False
-    for block in blocks:
-        text = plain_newlines((block.removeprefix(BOM) if line == 1 else block).decode("utf-8", "surrogateescape"))
+    for number, block in enumerate(blocks):
+        text = plain_newlines(
+            (block if number or not begins else block.removeprefix(BOM)).decode("utf-8", "surrogateescape")
+        )
         if inside:
             _, end, text = text.partition("\n")
             inside, text = not end, end + text
@@ -212,6 +216,41 @@ def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None]) -
             inside, text = True, ""
         line += text.count("\n")
         yield text
+
+
+_BORDER = {
+    Format.PETITIONS: re.compile(rb"\n"),
+    Format.NAMUWIKITEXT: re.compile(rb"\n(?= = (?!= )[^\r\n]+ =[ \t]*\r?\n)"),
+    Format.PLAIN: re.compile(rb"\n[ \t\r]*\n(?=\S)"),
+}
+"""Some of the borders between documents, in bytes: enough to cut a large file at."""
+
+_LONGEST_BORDER = 4096
+"""Bytes; a longer title, or more blanks in a row, are looked over."""
+
+
+def parts(path: Path, format: Format, size: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """First byte and end of parts of a file that can be read one by one: `split_documents` finds the same documents in them.
+
+    Args:
+        path: the file, of `size` bytes.
+        wanted: bytes of a part, at the least; it ends with the next border that is found from there on.
+    """
+    begin, border = 0, _BORDER[format]
+    with open(path, "rb", buffering=0) as file:
+        while begin < size:
+            place = begin + wanted
+            file.seek(place)
+            text, end = b"", size
+            while place < size and (more := file.read(BLOCK // 64)):
+                text += more
+                if found := border.search(text):
+                    end = place + found.end()
+                    break
+                dropped = max(0, len(text) - _LONGEST_BORDER)
+                text, place = text[dropped:], place + dropped
+            yield begin, end
+            begin = end
 
 
 def split_documents(format: Format, blocks: Iterable[str]) -> Iterator[Span]:

@@ -15,6 +15,7 @@ change: opening a corpus again reads no text.
 What this does not do: it does not clean text or split sentences, so that other cleaning options need no new index.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -22,6 +23,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -32,9 +34,20 @@ from typing import BinaryIO
 import numpy as np
 
 from data.errors import DataError
-from data.formats import Content, Format, Refused, Rejected, decode_blocks, detect, read_document, split_documents
-from data.lines import THRESHOLD, IndexWriter, index_path, read_blocks
-from data.sources import Progress, Source, new_folder
+from data.formats import (
+    Content,
+    Format,
+    Refused,
+    Rejected,
+    decode_blocks,
+    detect,
+    parts,
+    read_document,
+    split_documents,
+)
+from data.lines import BOM, THRESHOLD, IndexWriter, index_path, line_ends, read_blocks
+from data.passes import Map, Progress
+from data.sources import Source, new_folder
 
 VERSION = 1
 """Raised when the same files would give other documents, so that indexes and fingerprints of before are not used."""
@@ -47,6 +60,9 @@ DUPLICATE = "duplicate"
 
 _BROKEN_BYTE = re.compile("[\ud800-\udfff]")
 """A byte that is not UTF-8, as `decode_blocks` gives it."""
+
+PART = 4 * 2**20
+"""Bytes of a file that are read by one process, at the least."""
 
 LOCATIONS = 100
 """How many places are kept for each reason; the count is of all."""
@@ -105,10 +121,15 @@ class Index:
         self.file, self.line, self.lines, self.chars, self.key = (_column(folder, name) for name in COLUMNS)
 
 
-def make_index(sources: Sequence[Source], cache_dir: Path, progress: Progress | None = None) -> Path:
+def make_index(
+    sources: Sequence[Source],
+    cache_dir: Path,
+    progress: Progress | None = None,
+    mapped: "Map[_Part, _Found]" = map,
+) -> Path:
     """The folder of the index of these files, made if the cache does not hold it.
 
-    `progress` counts bytes of text. Raises DataError if a file that was named is refused, if a path given has no file
+    `progress` counts bytes of text; `mapped` reads the parts of the files. Raises DataError if a file that was named is refused, if a path given has no file
     that can be used, if no document is left, or if a file changes meanwhile.
     """
     target = cache_dir / "index" / _digest(sources)
@@ -118,7 +139,7 @@ def make_index(sources: Sequence[Source], cache_dir: Path, progress: Progress | 
     with new_folder(target) as folder:
         with ExitStack() as stack:
             columns = [stack.enter_context(open(folder / name, "wb")) for name in COLUMNS]
-            counts = _Scan(sources, columns, cache_dir, progress).run()
+            counts = _Scan(sources, columns, cache_dir, mapped, progress).run()
         if counts.documents:
             _drop_duplicates(folder, counts)
         if not counts.documents:
@@ -158,20 +179,103 @@ def _column(folder: Path, name: str) -> np.ndarray:
 # --- The pass over the files ------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Bytes `first` … `last` - 1 of a file, whole documents."""
+
+    path: Path
+    format: Format
+    first: int
+    last: int
+    with_ends: bool
+    """Whether the line ends are asked for."""
+
+
+@dataclass
+class _Found:
+    """What is in a part. Its lines are counted from 1."""
+
+    rows: np.ndarray
+    """int64 [documents, 3]: first line, number of lines, characters."""
+    keys: np.ndarray
+    """uint64 [documents]."""
+    lines: int
+    """Line ends."""
+    ended: bool
+    """Whether a line end comes last."""
+    marked: bool
+    """Whether it begins with a byte order mark."""
+    cuts: int
+    counts: Counts
+    """What was rejected."""
+    ends: np.ndarray
+    """int64 [lines], as `data.lines.line_ends` gives them for the whole part; empty unless asked for."""
+
+
+def _read_part(part: _Part) -> _Found:
+    """Finds the documents of a part."""
+    rows: list[tuple[int, int, int]] = []
+    keys: list[int] = []
+    ends: list[np.ndarray] = []
+    counts, lines, read, cuts = Counts(), 0, 0, 0
+    ended, marked = True, False
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal lines, read, ended, marked
+        for block in read_blocks(part.path, part.first, part.last):
+            marked = marked or (not read and not part.first and block.startswith(BOM))
+            if part.with_ends:
+                ends.append(line_ends(block) + read)
+            lines += block.count(b"\n")
+            if b"\r" in block:
+                lines += block.count(b"\r") - block.count(b"\r\n")
+            ended = block.endswith((b"\n", b"\r"))
+            read += len(block)
+            yield block
+
+    texts = decode_blocks(blocks(), lambda line, reason: counts.reject(reason, 0, line), begins=not part.first)
+    for span in split_documents(part.format, texts):
+        try:
+            content = read_document(part.format, span.text.split("\n"))
+            keys.append(document_key(content))
+        except Rejected as rejected:
+            broken = _BROKEN_BYTE.search(span.text)
+            before = span.text.count("\n", 0, broken.start()) if broken else 0
+            counts.reject(str(rejected), 0, span.line + before)
+            continue
+        rows.append((span.line, span.lines, sum(map(len, content.paragraphs), len(content.title))))
+        cuts += span.continues
+    return _Found(
+        rows=np.array(rows, dtype=np.int64).reshape(-1, 3),
+        keys=np.array(keys, dtype=np.uint64),
+        lines=lines,
+        ended=ended,
+        marked=marked,
+        cuts=cuts,
+        counts=counts,
+        ends=np.concatenate(ends) if ends else np.zeros(0, dtype=np.int64),
+    )
+
+
 class _Scan:
     """Reads every file once and appends its documents to the columns."""
 
     def __init__(
-        self, sources: Sequence[Source], columns: Sequence[BinaryIO], cache_dir: Path, progress: Progress | None
+        self,
+        sources: Sequence[Source],
+        columns: Sequence[BinaryIO],
+        cache_dir: Path,
+        mapped: Map[_Part, _Found],
+        progress: Progress | None,
     ):
         self.sources = sources
         self.cache_dir = cache_dir
+        self.mapped = mapped
         self.progress = progress or (lambda done, total: None)
         self.counts = Counts()
         self.done = 0
         self.total = sum(source.state.size for source in sources)
         self.held = in_memory(sources)
-        self.rows: list[tuple[int, ...]] = []
         self.columns = columns
 
     def run(self) -> Counts:
@@ -181,13 +285,19 @@ class _Scan:
         for given in _given(self.sources):
             if given not in usable:
                 raise DataError(f"{given} holds no text that can be used: {_reasons(self.counts)}.")
-        for number, (source, format) in enumerate(zip(self.sources, formats, strict=True)):
-            end = self.done + source.state.size
-            if format:
-                self._read(number, source, format)
-            self.done = end
-            self.progress(self.done, self.total)
-        self._store()
+        files = [(number, self._parts(number, format)) for number, format in enumerate(formats) if format]
+        self.done = self.total - sum(self.sources[number].state.size for number, _ in files)
+        # A hash takes a file from its beginning to its end, on a core of its own.
+        with ThreadPoolExecutor(1) as hashing:
+            digests = [hashing.submit(_digest_of, self.sources[number].path) for number, _ in files]
+            found = iter(self.mapped(_read_part, [part for _, file in files for part in file]))
+            try:
+                for (number, file), digest in zip(files, digests, strict=True):
+                    self._gather(number, file, found, digest)
+            except BaseException:
+                hashing.shutdown(wait=False, cancel_futures=True)
+                raise
+        self.progress(self.total, self.total)
         return self.counts
 
     def _format(self, number: int, source: Source) -> Format | None:
@@ -202,55 +312,53 @@ class _Scan:
             self.counts.reject(refused.reason, number)
             return None
 
-    def _read(self, number: int, source: Source, format: Format) -> None:
-        """Finds the documents of one file."""
-        file = FileCounts(number, format.value, source.state.size)
-        texts = decode_blocks(
-            self._blocks(number, source, file), lambda line, reason: self.counts.reject(reason, number, line)
-        )
-        for span in split_documents(format, texts):
-            try:
-                content = read_document(format, span.text.split("\n"))
-                key = document_key(content)
-            except Rejected as rejected:
-                broken = _BROKEN_BYTE.search(span.text)
-                before = span.text.count("\n", 0, broken.start()) if broken else 0
-                self.counts.reject(str(rejected), number, span.line + before)
-                continue
-            chars = sum(map(len, content.paragraphs), len(content.title))
-            self.rows.append((number, span.line, span.lines, chars, key))
-            self.counts.cuts += span.continues
-        self.counts.files.append(file)
+    def _parts(self, number: int, format: Format) -> list[_Part]:
+        source, with_ends = self.sources[number], number not in self.held
+        bounds = parts(source.path, format, source.state.size, PART)
+        return [_Part(source.path, format, first, last, with_ends) for first, last in bounds]
 
-    def _blocks(self, number: int, source: Source, file: FileCounts) -> Iterator[bytes]:
-        """The bytes of one file; on their way they are hashed, their lines counted and, for a large file, indexed."""
-        hash = blake2b(digest_size=16)
+    def _gather(self, number: int, parts: list[_Part], found: Iterator[_Found], digest: "Future[str]") -> None:
+        """Appends what was found in the parts of one file, the next ones in turn."""
+        source, ended = self.sources[number], True
+        file = FileCounts(number, parts[0].format.value, source.state.size)
         with ExitStack() as stack:
-            writer, ended = None, True
-            if number not in self.held:
+            writer = None
+            if parts[0].with_ends:
                 writer = stack.enter_context(IndexWriter(index_path(source.path, source.state, self.cache_dir)))
-            for block in read_blocks(source.path):
-                hash.update(block)
-                file.lines += block.count(b"\n")
-                if b"\r" in block:
-                    file.lines += block.count(b"\r") - block.count(b"\r\n")
-                ended = block.endswith((b"\n", b"\r"))
+            for part in parts:
+                content = next(found)
+                self._append(number, file.lines, content)
                 if writer:
-                    writer.add(block)
-                yield block
-                self._store()
-                self.done += len(block)
+                    if not part.first:
+                        writer.begin(content.marked)
+                    writer.extend(content.ends, part.last - part.first)
+                file.lines += content.lines
+                ended = content.ended
+                self.done += part.last - part.first
                 self.progress(self.done, self.total)
+            file.digest = digest.result()
             source.state.check(source.path)
         file.lines += not ended
-        file.digest = hash.hexdigest()
+        self.counts.files.append(file)
 
-    def _store(self) -> None:
-        """Appends the documents found since the last time."""
-        for column, kind, values in zip(self.columns, COLUMNS.values(), zip(*self.rows, strict=True), strict=False):
-            np.array(values, dtype=kind).tofile(column)
-        self.counts.documents += len(self.rows)
-        self.rows.clear()
+    def _append(self, number: int, before: int, part: _Found) -> None:
+        """Appends the documents of a part, before which the file has so many lines."""
+        line, lines, chars = part.rows.T
+        values = (np.full(len(line), number), line + before, lines, chars, part.keys)
+        for column, kind, value in zip(self.columns, COLUMNS.values(), values, strict=True):
+            value.astype(kind).tofile(column)
+        self.counts.documents += len(line)
+        self.counts.cuts += part.cuts
+        for reason, places in part.counts.locations.items():
+            for _, place in places:
+                self.counts.reject(reason, number, before + place)
+            self.counts.rejected[reason] += part.counts.rejected[reason] - len(places)
+
+
+def _digest_of(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
 
 
 def document_key(content: Content) -> int:

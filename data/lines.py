@@ -20,6 +20,7 @@ What this does not do: it knows no documents and no formats, and it does not unp
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -224,9 +225,17 @@ class IndexWriter:
     def add(self, block: bytes) -> None:
         """Notes the line ends of the file's next bytes, which must not end between a "\\r" and its "\\n"."""
         if not self._read:
-            self._write(np.array([len(BOM) if block.startswith(BOM) else 0]))
-        self._write(line_ends(block) + self._read)
-        self._read += len(block)
+            self.begin(block.startswith(BOM))
+        self.extend(line_ends(block), len(block))
+
+    def begin(self, marked: bool) -> None:
+        """Notes where the first line starts; `marked`: behind a byte order mark."""
+        self._write(np.array([len(BOM) if marked else 0]))
+
+    def extend(self, ends: np.ndarray, length: int) -> None:
+        """Notes the `line_ends` of the file's next `length` bytes."""
+        self._write(ends + self._read)
+        self._read += length
 
     def _write(self, offsets: np.ndarray) -> None:
         if len(offsets):
@@ -254,15 +263,17 @@ def line_ends(block: bytes) -> np.ndarray:
     return np.flatnonzero(ends) + 1
 
 
-def read_blocks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file in order, in blocks of about 4 MiB that end with a line.
+def read_blocks(path: Path, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+    """Bytes `first` … `last` - 1 of a file in order, to its end unless told, in blocks of about 4 MiB that end with a line.
 
     Only two kinds of block do not: the last, where the file lacks its final newline, and the pieces (above 16 MiB) of a
     line that is too long to be held. No block ends between a "\\r" and its "\\n".
     """
     with open(path, "rb", buffering=0) as file:
-        rest = b""
-        while chunk := file.read(BLOCK):
+        file.seek(first)
+        rest, left = b"", sys.maxsize if last is None else last - first
+        while chunk := file.read(min(BLOCK, left)):
+            left -= len(chunk)
             data = rest + chunk
             end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, -1) + 1
             if not end and len(data) > LONGEST_LINE:

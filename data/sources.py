@@ -1,37 +1,42 @@
 """From the paths that a user gives to the text files that are read: folders walked, archives unpacked.
 
 `["corpus/", "wiki.txt.xz"]` becomes, say, corpus/petitions_2019-05, corpus/petitions_2019-06 and the unpacked text of
-wiki.txt.xz. Archives (.gz, .xz, .zip) are recognised by their first bytes and unpacked into the cache once; from then
-on the unpacked text is read, under the archive's name in every message. Folders are walked in sorted order; hidden
-files and folders are passed over.
+wiki.txt.xz. Archives (.gz, .bz2, .xz, .zst, .zip) are recognised by their first bytes and unpacked into the cache once,
+several at a time; from then on the unpacked text is read, under the archive's name in every message. Folders are walked
+in sorted order; hidden files and folders are passed over.
 
 What this does not do: it does not look into the files (see `data.formats`), open an archive inside an archive, or
 follow links to folders.
 """
 
+import bz2
 import gzip
 import json
 import lzma
 import os
+import re
 import shutil
 import stat
 import struct
+import sys
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import IO
 from uuid import uuid4
 
 from data.errors import DataError
 from data.formats import Refused
 from data.lines import BLOCK, FileState
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all."""
+from data.passes import Progress
 
 Reject = Callable[[str, str], None]
 """Called with a reason and the name of what is left out."""
@@ -39,7 +44,17 @@ Reject = Callable[[str, str], None]
 GIVEN_TWICE = "given twice"
 LINKED_FOLDER = "a link to a folder, not followed"
 
-_KINDS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+_KINDS = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "Zstandard": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    "zip": re.compile(rb"PK(?:\x03\x04|\x05\x06)"),
+}
+"""How files of each kind begin."""
+
+_SECONDS_BETWEEN_REPORTS = 0.2
+
 _BROKEN = (
     *(OSError, EOFError, ValueError, LookupError, RuntimeError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error),
@@ -66,12 +81,16 @@ class Source:
 
 
 def find_sources(
-    paths: Sequence[str | Path], cache_dir: Path, reject: Reject, progress: Progress | None = None
+    paths: Sequence[str | Path],
+    cache_dir: Path,
+    reject: Reject,
+    progress: Progress | None = None,
+    cores: int = 1,
 ) -> list[Source]:
     """The files under `paths`, in order, each once; archives unpacked.
 
     `reject` is told what is left out because it is there twice or is a link. `progress` counts the packed bytes of the
-    archives that are not in the cache yet. Raises DataError for a path that does not exist and for a folder without
+    archives that are not in the cache yet; so many `cores` unpack them. Raises DataError for a path that does not exist and for a folder without
     files; a file that cannot be opened comes with `refused`.
     """
     if not paths:
@@ -87,24 +106,18 @@ def find_sources(
                 found.append(_look_at(path, real, given))
             seen.add(real)
 
-    packed = [source for source, kind in found if kind and not _unpacked(source, cache_dir).is_dir()]
-    total = sum(source.state.size for source in packed)
-    done = 0
+    refused = _unpack_all([(source, kind) for source, kind in found if kind], cache_dir, cores, progress)
     sources: list[Source] = []
     for source, kind in found:
         if not kind:
             sources.append(source)
             continue
-        folder = _unpacked(source, cache_dir)
         try:
-            if not folder.is_dir():
-                for position in _unpack(source, kind, folder):
-                    if progress:
-                        progress(done + position, total)
-                done += source.state.size
-            sources += _members(source, folder)
-        except Refused as refused:
-            sources.append(replace(source, refused=refused))
+            if source.path in refused:
+                raise refused[source.path]
+            sources += _members(source, _unpacked(source, cache_dir))
+        except Refused as reason:
+            sources.append(replace(source, refused=reason))
     return sources
 
 
@@ -149,11 +162,11 @@ def _look_at(path: str, real: Path, given: str) -> tuple[Source, str | None]:
             return replace(source, refused=refused), None
         source = replace(source, state=FileState.of(real))
         with open(real, "rb") as file:
-            start = file.read(6)
+            start = file.read(10)
     except OSError as error:
         advice = f"see that it may be read ({error.strerror})"
         return replace(source, refused=Refused(source.name, "an unreadable file", advice)), None
-    return source, next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), None)
+    return source, next((kind for kind, magic in _KINDS.items() if magic.match(start)), None)
 
 
 # --- Archives ---------------------------------------------------------------------------------------------------------
@@ -162,6 +175,42 @@ def _look_at(path: str, real: Path, given: str) -> tuple[Source, str | None]:
 def _unpacked(source: Source, cache_dir: Path) -> Path:
     """The folder that an archive is unpacked to."""
     return cache_dir / "unpacked" / source.state.digest(source.path)
+
+
+def _unpack_all(
+    archives: Sequence[tuple[Source, str]], cache_dir: Path, cores: int, progress: Progress | None
+) -> dict[Path, Refused]:
+    """Unpacks what is not in the cache yet; the broken ones, with the reason, by their paths."""
+    packed = [(source, kind) for source, kind in archives if not _unpacked(source, cache_dir).is_dir()]
+    total, done = sum(source.state.size for source, _ in packed), [0] * len(packed)
+    stopped = threading.Event()
+
+    def unpack(number: int) -> None:
+        source, kind = packed[number]
+        for position in _unpack(source, kind, _unpacked(source, cache_dir)):
+            done[number] = position
+            if stopped.is_set():
+                raise InterruptedError
+
+    refused: dict[Path, Refused] = {}
+    # Threads do: the libraries that unpack let others run meanwhile.
+    with ThreadPoolExecutor(max(1, cores)) as threads:
+        try:
+            left = {threads.submit(unpack, number): number for number in range(len(packed))}
+            while left:
+                for ended in wait(left, timeout=_SECONDS_BETWEEN_REPORTS, return_when=FIRST_COMPLETED).done:
+                    source = packed[number := left.pop(ended)][0]
+                    try:
+                        ended.result()
+                    except Refused as reason:
+                        refused[source.path] = reason
+                    done[number] = source.state.size
+                if progress:
+                    progress(sum(done), total)
+        finally:
+            stopped.set()
+            threads.shutdown(cancel_futures=True)
+    return refused
 
 
 def _unpack(source: Source, kind: str, target: Path) -> Iterator[int]:
@@ -188,18 +237,15 @@ def _read_members(packed: IO[bytes], kind: str, source: Source) -> Iterator[tupl
             yield name, b""
             while piece := stream.read(BLOCK):
                 yield None, piece
-    except _BROKEN as error:
+    except (*_BROKEN, _zstd_error(kind)) as error:
         advice = f"fetch or pack it again ({str(error) or 'it ends too early'})"
         raise Refused(source.name, f"a broken {kind} archive", advice) from error
 
 
 def _open_members(packed: IO[bytes], kind: str, source: Source) -> Iterator[tuple[str, IO[bytes] | BufferedIOBase]]:
-    """The files in an archive, with their names; the only one in a .gz or .xz has none."""
-    if kind == "gzip":
-        with gzip.open(packed) as stream:
-            yield "", stream
-    elif kind == "xz":
-        with lzma.open(packed) as stream:
+    """The files in an archive, with their names; the only one in an archive that is no .zip has none."""
+    if kind != "zip":
+        with _decompressed(packed, kind, source) as stream:
             yield "", stream
     else:
         with zipfile.ZipFile(packed) as archive:
@@ -213,6 +259,34 @@ def _open_members(packed: IO[bytes], kind: str, source: Source) -> Iterator[tupl
                     member = member.encode("cp437", "replace").decode("cp949", "replace")
                 with archive.open(info) as file:
                     yield member, file
+
+
+def _decompressed(packed: IO[bytes], kind: str, source: Source) -> BufferedIOBase:
+    """What a file that is compressed as a whole unpacks to; several streams one after the other count as one."""
+    match kind:
+        case "gzip":
+            return gzip.open(packed)
+        case "bzip2":
+            return bz2.open(packed)
+        case "xz":
+            return lzma.open(packed)
+    try:
+        return _zstd().open(packed)
+    except ImportError:
+        raise Refused(source.name, "a Zstandard archive", "pip install backports.zstd, or unpack it first") from None
+
+
+def _zstd() -> ModuleType:
+    """Of the standard library from Python 3.14 on, before that the same by another name."""
+    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+def _zstd_error(kind: str) -> type[Exception]:
+    """What it raises on damaged bytes."""
+    try:
+        return _zstd().ZstdError if kind == "Zstandard" else OSError
+    except ImportError:
+        return OSError
 
 
 def _members(source: Source, folder: Path) -> Iterator[Source]:

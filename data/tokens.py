@@ -1,36 +1,35 @@
 """Documents as token ids, sentence by sentence: what training examples are cut from.
 
-    corpus.sentences(7)          ["청원합니다.", "도로에 신호등을 세워 주세요."]
+    cleaned.sentences(7)         ["청원합니다.", "도로에 신호등을 세워 주세요."]
     source.lengths(7)            [6, 16]                      characters, known before anything is tokenised
     source.tokens(7, 1, 2)       [[421, 96, 1043, 88, 14]]    ids of sentence 1 alone
 
-Two sources behind one interface give the same answers: `TextTokens` reads, cleans, splits and tokenises whenever it is
-asked; `TokenCache` did so once and reads the ids from files, for devices that wait for their data otherwise.
+Two sources behind one interface give the same answers: `TextTokens` tokenises what it is asked for whenever it is asked;
+`TokenCache` reads the ids from files, for devices that wait for their data otherwise.
 """
 
 import json
-import os
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data.cleaned import CHARACTERS_A_SENTENCE, CleanedText, Sentences
 from data.columns import Column
-from data.corpus import Corpus
+from data.passes import Map, Progress, document_ranges, require_space
+from data.sources import new_folder
 from data.tokenizer import WordPiece
 
-Progress = Callable[[int, int], None]
-"""Called with documents done and documents in all."""
-
 ABOUT = "about.json"
-"""Names the columns of a cache and their types."""
+"""Names the columns of a part and their types."""
 
-_CHUNK = 256
-"""Documents tokenised in one call: enough to keep every core busy, little enough to stay flat in memory."""
+PART, MOST_PARTS = 20_000_000, 64
+"""Characters of a part, at the least, and parts at the most: each takes three file handles, of which a process has perhaps
+1,024. Where one part ends and the next begins depends on the text alone, so machines can share the work."""
 
 
 class TokenSource(Protocol):
@@ -46,96 +45,219 @@ class TokenSource(Protocol):
 class TextTokens:
     """Tokenises on the fly."""
 
-    def __init__(self, corpus: Corpus, wordpiece: WordPiece) -> None:
-        self.corpus, self.wordpiece = corpus, wordpiece
-        self._last: tuple[int, list[str]] = (-1, [])
+    def __init__(self, cleaned: CleanedText, wordpiece: WordPiece) -> None:
+        self.cleaned, self.wordpiece = cleaned, wordpiece
 
     def lengths(self, document: int) -> np.ndarray:
-        return np.fromiter(map(len, self._sentences(document)), dtype=np.int64)
+        return self.cleaned.lengths(document)
 
     def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        encoded = self.wordpiece.encode(self._sentences(document)[first:last])
+        encoded = self.wordpiece.encode(self.cleaned.sentences(document, first, last))
         return [np.array(ids, dtype=np.int64) for ids in encoded]
 
-    def _sentences(self, document: int) -> list[str]:
-        if self._last[0] != document:  # an example asks for the lengths, then for a few sentences of the same document
-            self._last = (document, self.corpus.sentences(document))
-        return self._last[1]
+
+class Shard(NamedTuple):
+    """One machine's share of the parts."""
+
+    number: int
+    """From 1 to `machines`."""
+    machines: int
+
+    def has(self, part: int) -> bool:
+        return part % self.machines == self.number - 1
 
 
 class TokenCache:
-    """Ids of a whole corpus in files, of which only what is asked for is read; cheap to pickle, flat in memory."""
+    """Ids of a whole corpus in files, of which only what is asked for is read; cheap to pickle, flat in memory.
+
+    Args:
+        directory: holds a folder for each part.
+        firsts: number of each part's first document, and of documents in all.
+    """
+
+    def __init__(self, directory: Path, firsts: list[int]) -> None:
+        self._firsts = np.array(firsts)
+        self._parts = [_Part(directory / _name(part)) for part in range(len(firsts) - 1)]
+        self._last = (-1, self._parts[0], 0, 0)
+
+    def lengths(self, document: int) -> np.ndarray:
+        part, begin, end = self._sentences(document)
+        return part.characters.read(begin, end).astype(np.int64)
+
+    def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
+        part, begin, _ = self._sentences(document)
+        starts = part.sentence_starts.read(begin + first, begin + last + 1).tolist()
+        ids = part.ids.read(starts[0], starts[-1]).astype(np.int64)
+        return [ids[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
+
+    def _sentences(self, document: int) -> "tuple[_Part, int, int]":
+        """The part that a document is in, and there the numbers of its first sentence and of the next document's."""
+        if self._last[0] != document:  # first the lengths are asked for, then a few sentences
+            number = int(self._firsts.searchsorted(document, side="right")) - 1
+            part, place = self._parts[number], document - int(self._firsts[number])
+            self._last = (document, part, *part.document_starts.read(place, place + 2).tolist())
+        return self._last[1:]
+
+
+class _Part:
+    """The columns of some documents: ids, characters of each sentence, where sentences and documents start."""
 
     def __init__(self, directory: Path) -> None:
         about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
         columns = {name: Column(directory / name, dtype) for name, dtype in about["columns"].items()}
-        self._ids, self._characters = columns["ids"], columns["characters"]
-        self._sentence_starts, self._document_starts = columns["sentence_starts"], columns["document_starts"]
-        self._last = (-1, 0, 0)
-
-    def lengths(self, document: int) -> np.ndarray:
-        return self._characters.read(*self._sentences(document)).astype(np.int64)
-
-    def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        begin, _ = self._sentences(document)
-        starts = self._sentence_starts.read(begin + first, begin + last + 1).tolist()
-        ids = self._ids.read(starts[0], starts[-1]).astype(np.int64)
-        return [ids[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
-
-    def _sentences(self, document: int) -> tuple[int, int]:
-        """Numbers of its first sentence and of the next document's."""
-        if self._last[0] != document:  # as in TextTokens: first the lengths, then a few sentences
-            self._last = (document, *self._document_starts.read(document, document + 2).tolist())
-        return self._last[1:]
+        self.ids, self.characters = columns["ids"], columns["characters"]
+        self.sentence_starts, self.document_starts = columns["sentence_starts"], columns["document_starts"]
 
 
-def open_token_cache(corpus: Corpus, wordpiece: WordPiece, cache_dir: Path, progress: Progress) -> TokenCache:
+def open_token_cache(
+    sentences: Sentences,
+    wordpiece: WordPiece,
+    characters: np.ndarray,
+    fingerprint: str,
+    cache_dir: Path,
+    progress: Progress,
+    *,
+    mapped: "Map[range, _Encoded]" = map,
+    shard: Shard | None = None,
+) -> TokenCache | None:
     """Tokenises the corpus once, or opens what was made from the same text with the same tokenizer before.
 
-    Takes 2 bytes a token on disk (4 where the vocabulary passes 65,536) and 12 a sentence. The folder appears whole or
-    not at all.
+    Takes 2 bytes a token on disk (4 where the vocabulary passes 65,536) and 12 a sentence. A part appears whole or not at
+    all, and is the same whoever makes it.
+
+    Args:
+        sentences: of the corpus.
+        wordpiece: the tokenizer.
+        characters: of each document.
+        fingerprint: of the corpus.
+        cache_dir: holds the folder of the parts.
+        progress: called with characters done and in all.
+        mapped: tokenises ranges of documents.
+        shard: make this machine's parts only.
+
+    Returns:
+        None where other machines' parts are missing.
+
+    Raises:
+        DataError: the disk has no room for it.
     """
-    directory = cache_dir / f"token_cache-{corpus.fingerprint}-{wordpiece.fingerprint}"
-    if directory.is_dir():
-        return TokenCache(directory)
-    unfinished = directory.with_name(f"{directory.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        _write_cache(corpus, wordpiece, unfinished, progress)
-        os.replace(unfinished, directory)
-    except OSError:
-        if not directory.is_dir():  # else another process was first, with the same content
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return TokenCache(directory)
+    directory = cache_dir / f"token_cache-{fingerprint}-{wordpiece.fingerprint}"
+    firsts = _firsts(characters)
+    if not _complete(directory, firsts):
+        missing = [
+            part
+            for part in range(len(firsts) - 1)
+            if (shard is None or shard.has(part)) and not (directory / _name(part)).is_dir()
+        ]
+        _make(sentences, wordpiece, characters, directory, firsts, missing, progress, mapped)
+    return TokenCache(directory, firsts) if _complete(directory, firsts) else None
 
 
-def _write_cache(corpus: Corpus, wordpiece: WordPiece, directory: Path, progress: Progress) -> None:
+def token_cache_exists(wordpiece: WordPiece, characters: np.ndarray, fingerprint: str, cache_dir: Path) -> bool:
+    """Whether all its parts are there."""
+    directory = cache_dir / f"token_cache-{fingerprint}-{wordpiece.fingerprint}"
+    return _complete(directory, _firsts(characters))
+
+
+def disk_space(wordpiece: WordPiece, characters: int, characters_per_token: float) -> float:
+    """Bytes that the token cache of so many characters will take, about."""
+    return characters * (_id_type(wordpiece).itemsize / characters_per_token + 12 / CHARACTERS_A_SENTENCE)
+
+
+def _id_type(wordpiece: WordPiece) -> np.dtype:
+    return np.dtype(np.uint16 if wordpiece.vocab_size <= 1 << 16 else np.uint32)
+
+
+def _name(part: int) -> str:
+    return f"part-{part:02}"
+
+
+def _firsts(characters: np.ndarray) -> list[int]:
+    """Number of each part's first document, and of documents in all."""
+    ends = np.cumsum(characters, dtype=np.int64)
+    total = int(ends[-1])
+    parts = max(1, min(MOST_PARTS, total // PART))
+    borders = ends.searchsorted([total * part // parts for part in range(1, parts)], side="left") + 1
+    return sorted({0, *borders.tolist(), len(characters)})
+
+
+def _complete(directory: Path, firsts: list[int]) -> bool:
+    return all((directory / _name(part)).is_dir() for part in range(len(firsts) - 1))
+
+
+class _Encoded(NamedTuple):
+    """A range of documents, ready to be appended."""
+
+    ids: np.ndarray
+    sizes: np.ndarray
+    """int64 [sentences], tokens of each."""
+    characters: np.ndarray
+    """uint32 [sentences]."""
+    sentences: np.ndarray
+    """int64 [documents], of each."""
+
+
+def _encode(sentences: Sentences, wordpiece: WordPiece, documents: range) -> _Encoded:
+    found = [sentences.cleaned(document)[0] for document in documents]
+    flat = list(chain.from_iterable(found))
+    encoded = wordpiece.encode(flat)
+    sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    return _Encoded(
+        ids=np.fromiter(chain.from_iterable(encoded), dtype=_id_type(wordpiece), count=int(sizes.sum())),
+        sizes=sizes,
+        characters=np.fromiter(map(len, flat), dtype=np.uint32, count=len(flat)),
+        sentences=np.fromiter(map(len, found), dtype=np.int64, count=len(found)),
+    )
+
+
+def _make(
+    sentences: Sentences,
+    wordpiece: WordPiece,
+    characters: np.ndarray,
+    directory: Path,
+    firsts: list[int],
+    missing: list[int],
+    progress: Progress,
+    mapped: "Map[range, _Encoded]",
+) -> None:
+    """Makes the missing parts, one after the other, each on all cores."""
+    ranges = [list(document_ranges(characters, *firsts[part : part + 2])) for part in missing]
+    sums = [
+        int(characters[documents.start : documents.stop].sum(dtype=np.int64)) for part in ranges for documents in part
+    ]
+    require_space(directory, disk_space(wordpiece, sum(sums), 2.0), "the token cache")
+    encoded = iter(mapped(partial(_encode, sentences, wordpiece), list(chain.from_iterable(ranges))))
+    done, total, left = 0, sum(sums), iter(sums)
+
+    def next_ranges(count: int) -> Iterator[_Encoded]:
+        nonlocal done
+        for _ in range(count):
+            yield next(encoded)
+            done += next(left)
+            progress(done, total)
+
+    for part, documents in zip(missing, ranges, strict=True):
+        with new_folder(directory / _name(part)) as folder:
+            _write(folder, next_ranges(len(documents)), _id_type(wordpiece))
+
+
+def _write(directory: Path, found: Iterator[_Encoded], id_type: np.dtype) -> None:
     columns = {
-        "ids": np.uint16 if wordpiece.vocab_size <= 1 << 16 else np.uint32,
-        "characters": np.uint32,
-        "sentence_starts": np.uint64,
-        "document_starts": np.uint64,
+        "ids": id_type,
+        "characters": np.dtype(np.uint32),
+        "sentence_starts": np.dtype(np.uint64),
+        "document_starts": np.dtype(np.uint64),
     }
     tokens = sentences = 0
     with ExitStack() as stack:
         files = {name: stack.enter_context((directory / name).open("wb")) for name in columns}
         np.zeros(1, np.uint64).tofile(files["sentence_starts"])
         np.zeros(1, np.uint64).tofile(files["document_starts"])
-        for begin in range(0, len(corpus), _CHUNK):
-            documents = [corpus.sentences(i) for i in range(begin, min(begin + _CHUNK, len(corpus)))]
-            flat = [sentence for document in documents for sentence in document]
-            encoded = wordpiece.encode(flat)
-            sizes = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
-            ids = np.fromiter(chain.from_iterable(encoded), dtype=columns["ids"], count=int(sizes.sum()))
-            counts = np.fromiter(map(len, documents), dtype=np.uint64, count=len(documents))
-            ids.tofile(files["ids"])
-            np.fromiter(map(len, flat), dtype=columns["characters"], count=len(flat)).tofile(files["characters"])
-            (np.cumsum(sizes, dtype=np.uint64) + np.uint64(tokens)).tofile(files["sentence_starts"])
-            (np.cumsum(counts, dtype=np.uint64) + np.uint64(sentences)).tofile(files["document_starts"])
-            tokens, sentences = tokens + len(ids), sentences + len(flat)
-            progress(begin + len(documents), len(corpus))
-    about = {"columns": {name: np.dtype(dtype).str for name, dtype in columns.items()}}
-    (directory / ABOUT).write_text(json.dumps(about | {"tokens": tokens, "sentences": sentences}), encoding="utf-8")
+        for encoded in found:
+            encoded.ids.tofile(files["ids"])
+            encoded.characters.tofile(files["characters"])
+            (tokens + np.cumsum(encoded.sizes)).astype(np.uint64).tofile(files["sentence_starts"])
+            (sentences + np.cumsum(encoded.sentences)).astype(np.uint64).tofile(files["document_starts"])
+            tokens, sentences = tokens + len(encoded.ids), sentences + len(encoded.sizes)
+    about = {"columns": {name: dtype.str for name, dtype in columns.items()}, "tokens": tokens, "sentences": sentences}
+    (directory / ABOUT).write_text(json.dumps(about), encoding="utf-8")

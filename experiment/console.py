@@ -14,6 +14,7 @@ no redrawn lines; progress then is a plain line every ten seconds.
 
 import io
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,13 +115,20 @@ class Console:
 
     @contextmanager
     def phase(self, label: str) -> Iterator[None]:
-        """Work whose end cannot be foreseen, such as compiling: what it is while it goes on, and how long it took."""
+        """Work whose end cannot be foreseen, such as compiling: what it is while it goes on, and how long it took. Nothing
+        is shown for work that takes less than a second."""
         start = time.monotonic()
         if self.live:
             with self.rich.status(Text(f"{label} …"), spinner_style="green"):
                 yield
         else:
-            yield
+            shown = threading.Timer(1.0, self.note, [f"{label} …"])
+            shown.daemon = True
+            shown.start()
+            try:
+                yield
+            finally:
+                shown.cancel()
         seconds = time.monotonic() - start
         if seconds >= 1:
             self.note(f"{label}: {duration(seconds)}.")

@@ -122,6 +122,12 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
     def __getitem__(self, window: int) -> list[PreTrainingBatch]:
         return [batch for (batch,) in self.share(window)]
 
+    def first(self, count: int) -> PreTrainingBatch:
+        """The first examples, for people to look at."""
+        return self.batch(
+            [(0, index, self.pairs.example(0, index)) for index in range(min(count, self.pairs.examples))]
+        )
+
     def share(self, window: int, *, rank: int = 0, devices: int = 1, passes: int = 1) -> list[list[PreTrainingBatch]]:
         """One device's part of each step of a window: `passes` batches a step.
 

@@ -18,7 +18,7 @@ class PretrainConfig(Options):
     """A whole run; the docstring under each field is its help text."""
 
     corpus: list[Path] = option([], "Data", "PATH")
-    """Files and folders of raw text: petitions (JSON lines), namuwikitext, plain text; .gz, .xz and .zip, too. Without
+    """Files and folders of raw text: petitions (JSON lines), namuwikitext, plain text; .gz, .bz2, .xz, .zst and .zip, too. Without
     it the run uses the built-in sample."""
     vocab_size: int | None = option(None, "Data")
     """Tokens of the WordPiece vocabulary that is trained on the corpus; by preset."""
@@ -31,8 +31,12 @@ class PretrainConfig(Options):
     to 100) when left out."""
     cache_dir: Path | None = option(None, "Data", "DIR")
     """Where indices, unpacked files and tokens are kept; OUTPUT_DIR/cache when left out."""
-    token_cache: bool = option(False, "Data")
-    """Tokenise the corpus once, before training, for devices that would wait for their data."""
+    token_cache: bool | None = option(None, "Data")
+    """Tokenise the corpus once, before training, for devices that would wait for their data; when left out, the run does so
+    where that costs less time than it saves."""
+    shard: str | None = option(None, "Data", "I/N")
+    """Tokenise the I-th of N parts of the corpus for the token cache, and end: N machines that share --cache_dir make all of
+    it, and the run that follows finds it."""
     workers: int | None = option(None, "Data")
     """Processes a device that build batches; 0 builds in the training process; by cores when left out."""
 
@@ -87,12 +91,14 @@ class PretrainConfig(Options):
     at the end. 20 when neither is given, 1 on the built-in sample."""
     batch_tokens: int | None = option(None, "Training")
     """Real tokens of an optimizer step, over all devices; by preset."""
+    optimizer: Literal["muon", "adamw"] | None = option(None, "Training")
+    """muon: Muon for the blocks' matrices and AdamW for all else; adamw: AdamW for all; by preset."""
     learning_rate: float | None = option(None, "Training")
     """Highest learning rate; by preset."""
     warmup: float = option(0.06, "Training")
     """Share of the run in which the learning rate rises."""
     weight_decay: float = option(0.01, "Training")
-    """AdamW's, on weight matrices and embeddings only."""
+    """Of weight matrices and embeddings only."""
     clip: float = option(1.0, "Training")
     """Longest gradient; a longer one is shortened to it."""
     seed: int = option(0, "Training")
@@ -117,8 +123,8 @@ class PretrainConfig(Options):
     threads: int | None = option(None, "Device")
     """CPU threads of each process; OMP_NUM_THREADS, or its share of the cores, when left out. Sums depend on it in the last
     digits, so it is kept with the run."""
-    compile: bool = option(False, "Device")
-    """torch.compile the network."""
+    compile: bool | None = option(None, "Device")
+    """torch.compile the network; when left out, on GPUs in runs that are long enough to gain by it."""
     checkpoint_activations: bool = option(False, "Device")
     """Compute each block's activations again in the backward pass instead of keeping them: less memory, more time, the
     same result."""
@@ -151,6 +157,12 @@ class PretrainConfig(Options):
             raise ValueError("--segments sentences makes pairs, but --second_objective none asks for single segments")
         if self.second_objective == "none" and self.truncation == "second_first":
             raise ValueError("--truncation second_first needs a second segment, but --second_objective none has none")
+        if self.shard is not None:
+            shard_of(self.shard)
+            if self.token_cache is False:
+                raise ValueError(
+                    "--shard makes a part of the token cache, but --no_token_cache wants none; give one of them"
+                )
         if self.short_length and self.max_length and self.short_length >= self.max_length:
             raise ValueError(
                 f"--short_length {self.short_length} must be below --max_length {self.max_length}, which follows it"
@@ -193,6 +205,7 @@ class PretrainConfig(Options):
             UsageError: something does not fit together.
         """
         preset, recipe = self.preset, RECIPES[self.preset]
+        recipe = {"optimizer": "adamw"} | recipe
         if not self.corpus:
             recipe = recipe | SAMPLE_RECIPE | (TINY_ON_SAMPLE if preset == "tiny" else {})
         if self.init_from:
@@ -217,6 +230,18 @@ class PretrainConfig(Options):
             raise UsageError(str(error)) from None
 
 
+def shard_of(text: str) -> tuple[int, int]:
+    """I and N of "I/N".
+
+    Raises:
+        ValueError: it is not of that form, or I is not one of 1 … N.
+    """
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise ValueError(f"--shard {text} is not of the form I/N with I from 1 to N, such as 2/4")
+    return int(index), int(count)
+
+
 _LEAST = {
     "tokenizer_sample_mb": 1, "heldout_documents": 2, "workers": 0, "min_chars": 1, "max_length": 8, "short_length": 8,
     "max_steps": 1, "batch_tokens": 8, "device_tokens": 8, "accumulate": 1, "weight_decay": 0, "seed": 0, "devices": 1,
@@ -225,7 +250,7 @@ _LEAST = {
 
 CHANGEABLE = frozenset(
     {
-        "max_steps", "max_minutes", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "threads",
+        "max_steps", "max_minutes", "token_cache", "workers", "accelerator", "devices", "num_nodes", "strategy", "precision", "threads",
         "compile", "device_tokens", "accumulate", "checkpoint_activations", "output_dir", "resume", "evaluations",
         "checkpoint_minutes", "log_every", "tracking_uri",
     }

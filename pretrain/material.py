@@ -43,7 +43,8 @@ def prepare(run: Run) -> Material:
     pl.seed_everything(config.seed, verbose=False)
     text = _text(run)
     short = replace(config, max_length=config.short_length, short_length=None) if config.short_length else None
-    held_out = HeldOutText(window_builder(text, config, held_out=True))
+    with run.console.phase("Building held-out pairs"):
+        held_out = HeldOutText(window_builder(text, config, held_out=True))
     return Material(
         text=text,
         builder=window_builder(text, config),
@@ -59,11 +60,11 @@ def prepare(run: Run) -> Material:
 def _text(run: Run) -> Text:
     """The main process first: the others find its work in the cache."""
     if process_rank() == 0:
-        text = prepare_text(run.config, run.console.progress)
+        text = prepare_text(run.config, run.console)
         from_main(lambda: "prepared")
         return text
     from_main(lambda: "prepared")
-    return prepare_text(run.config, run.console.progress)
+    return prepare_text(run.config, run.console)
 
 
 def _network(config: PretrainConfig, text: Text) -> BertForPreTraining:

@@ -13,6 +13,7 @@ from bert_core.model import BertForPreTraining
 from experiment.distributed import global_sums
 from experiment.training import warmup_then_linear
 from pretrain.batches import IGNORED, PreTrainingBatch
+from pretrain.optimizer import OptimizerName, make_optimizer
 
 SUMS = ("mlm_loss", "mlm_correct", "masked", "nsp_loss", "nsp_correct", "sequences")
 """What a batch is counted by: summed losses in nats, right answers, and what both are divided by."""
@@ -64,7 +65,7 @@ class PreTrainingModule(pl.LightningModule):
     Args:
         network: both heads included.
         has_pairs: whether the second objective is trained (NSP or SOP; the label means what the pairs make it mean).
-        learning_rate, warmup, weight_decay, clip: see `PretrainConfig`.
+        optimizer, learning_rate, warmup, weight_decay, clip: see `PretrainConfig`.
         progress: share of the run that is done, from 0 to 1, after so many optimizer steps; above 0 before the first.
         fused: use the optimizer's fused kernel.
     """
@@ -74,6 +75,7 @@ class PreTrainingModule(pl.LightningModule):
         network: BertForPreTraining,
         *,
         has_pairs: bool,
+        optimizer: OptimizerName,
         learning_rate: float,
         warmup: float,
         weight_decay: float,
@@ -84,6 +86,7 @@ class PreTrainingModule(pl.LightningModule):
         super().__init__()
         self.network = network
         self.has_pairs = has_pairs
+        self.optimizer: OptimizerName = optimizer
         self.learning_rate, self.warmup, self.weight_decay, self.clip = learning_rate, warmup, weight_decay, clip
         self.progress, self.fused = progress, fused
         self.sums: Tensor | None = None
@@ -140,15 +143,9 @@ class PreTrainingModule(pl.LightningModule):
         self.gradient_norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; weight matrices and embeddings decay, biases and LayerNorms do not (Devlin et al. 2019, appendix A.2)."""
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        decayed = [parameter for parameter in trained if parameter.ndim > 1]
-        others = [parameter for parameter in trained if parameter.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=self.learning_rate,
-            betas=(0.9, 0.98),
-            fused=self.fused,
+        """Weight matrices and embeddings decay, biases and LayerNorms do not (Devlin et al. 2019, appendix A.2)."""
+        optimizer = make_optimizer(
+            self.network, self.optimizer, lr=self.learning_rate, weight_decay=self.weight_decay, fused=self.fused
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_share)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -12,6 +12,8 @@ import torch
 
 from bert_core.pretrained import PretrainedError
 from data.errors import DataError
+from data.tokens import Shard
+from experiment.console import Console
 from experiment.distributed import from_main, process_rank
 from experiment.environment import describe_environment
 from experiment.errors import InterruptedRun
@@ -19,10 +21,11 @@ from experiment.options import as_dict
 from experiment.peers import PeerMonitor
 from experiment.tracking import open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
-from pretrain.config import PretrainConfig
+from pretrain.config import PretrainConfig, shard_of
 from pretrain.material import Material, prepare
 from pretrain.results import shape_of, show_results, show_start, write_results
 from pretrain.start import KIND, Run, open_run
+from pretrain.text import make_shard
 from pretrain.training import train
 
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
@@ -30,13 +33,15 @@ SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 
 
 def pretrain(config: PretrainConfig) -> Path:
-    """Carries out a run and returns its directory.
+    """Carries out a run and returns its directory; with `--shard` only tokenises, and returns the cache's.
 
     Raises:
         UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
         NotFiniteError, InterruptedRun: the training ended early; the last good checkpoint is kept.
     """
     quiet_libraries()
+    if config.shard:
+        return _make_shard(config.resolved())
     with open_run(config) as run:
         if run.how == "finished":
             return run.directory.path
@@ -52,6 +57,17 @@ def pretrain(config: PretrainConfig) -> Path:
             if torch.distributed.is_initialized():
                 torch.distributed.destroy_process_group()
     return run.directory.path
+
+
+def _make_shard(config: PretrainConfig) -> Path:
+    """Tokenises one machine's part of the text, and gives the folder that holds the cache."""
+    assert config.shard and config.cache_dir
+    console = Console()
+    if make_shard(config, Shard(*shard_of(config.shard)), console):
+        console.text("All parts of the token cache are there; start the run without --shard.")
+    else:
+        console.text(f"Part {config.shard} of the token cache is there; parts of other machines are still missing.")
+    return config.cache_dir
 
 
 def _carry_out(run: Run, material: Material, peers: PeerMonitor) -> None:

@@ -45,7 +45,7 @@ def show_start(
     for note in [*_data_notes(text, config.second_objective), *speed.notes(machine)]:
         console.note(note)
     console.heading("Examples")
-    for title, example in _examples(text.wordpiece, builder[0][0]):
+    for title, example in _examples(text.wordpiece, builder.first(EXAMPLES)):
         console.example(title, example)
     console.heading("Training")
 
@@ -123,7 +123,7 @@ def _examples(wordpiece: WordPiece, batch: PreTrainingBatch) -> list[tuple[str, 
         tokens[position] += f"‹{wordpiece.tokens[label]}›"
     bounds = batch.packed.boundaries.tolist()
     examples = []
-    for number in range(min(EXAMPLES, batch.packed.sequences)):
+    for number in range(batch.packed.sequences):
         label = "is next" if batch.next_sentence[number] == 0 else "is not next"
         sequence = tokens[bounds[number] : bounds[number + 1]]
         title = f"{len(sequence)} tokens" + (f", the second segment {label}" if sequence.count("[SEP]") > 1 else "")
@@ -161,7 +161,10 @@ def write_results(
             ),
             Section(
                 "Examples",
-                [Example(example, title, ("[MASK]",)) for title, example in _examples(text.wordpiece, builder[0][0])],
+                [
+                    Example(example, title, ("[MASK]",))
+                    for title, example in _examples(text.wordpiece, builder.first(EXAMPLES))
+                ],
             ),
             Section("Machine", [Table([(name, str(value)) for name, value in environment.items() if value])]),
         ],

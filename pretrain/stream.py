@@ -53,20 +53,25 @@ class DeviceShare(Dataset[list[list[PreTrainingBatch]]]):
         fixed_shape: bool = False,
     ) -> None:
         self.builder, self.rank, self.devices, self.passes = builder, rank, devices, passes
+        start = time.process_time()
+        first = [batch for step in self._share(0) for batch in step]
+        self.tokens_a_second = sum(batch.tokens for batch in first) / (time.process_time() - start)
+        """Real tokens that a core builds."""
+        self.longest = max(first, key=lambda batch: batch.packed.tokens)
+        """The largest batch of the first window: what fits with it, fits."""
         self.shape: Shape | None = None
         if fixed_shape:
-            first = [batch for step in self[0] for batch in step]
             self.shape = Shape.around(first, builder.pairs.options.max_length)
+            self.longest = padded(self.longest, self.shape)
 
     def __getitem__(self, window: int) -> list[list[PreTrainingBatch]]:
-        steps = self.builder.share(window, rank=self.rank, devices=self.devices, passes=self.passes)
+        steps = self._share(window)
         if self.shape is None:
             return steps
         return [[padded(batch, self.shape) for batch in passes] for passes in steps]
 
-    def longest(self) -> PreTrainingBatch:
-        """The largest batch of the first window: what fits with it, fits."""
-        return max((batch for step in self[0] for batch in step), key=lambda batch: batch.packed.tokens)
+    def _share(self, window: int) -> list[list[PreTrainingBatch]]:
+        return self.builder.share(window, rank=self.rank, devices=self.devices, passes=self.passes)
 
 
 class BatchStream:

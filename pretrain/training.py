@@ -4,7 +4,7 @@ the longest batch is tried → steps → the model and a checkpoint are saved �
 """
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 
@@ -12,7 +12,7 @@ from bert_core.attention import choose_path
 from bert_core.pretrained import save_pretrained
 from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
 from experiment.console import first_places, quantity
-from experiment.distributed import process_rank, trainer_devices
+from experiment.distributed import from_main, process_rank, trainer_devices
 from experiment.history import MetricHistory
 from experiment.launchers import cluster_environment, join_process_group
 from experiment.monitor import TrainingMonitor
@@ -21,12 +21,16 @@ from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.rehearsal import given_passes, passes_that_fit
 from experiment.run_directory import checkpoint_step
 from experiment.tracking import Tracking
-from pretrain.batches import PreTrainingBatch
 from pretrain.callbacks import Budget, Finish, HeldOut
+from pretrain.compiling import Way, choose_way
+from pretrain.feeding import choose_source
 from pretrain.material import Material
 from pretrain.module import PreTrainingModule
 from pretrain.start import Run, loader_processes
 from pretrain.stream import DeviceShare, StreamModule, StreamPosition
+
+_LONG = 3600.0
+"""Seconds of a step whose time is not known yet: a run that is given in steps counts as a long one."""
 
 FINE_TUNING_DROPOUT = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
 """What `model/config.json` says, whatever the pretraining used: who fine-tunes the model expects the paper's."""
@@ -41,10 +45,11 @@ def train(run: Run, material: Material, tracking: Tracking | None, peers: PeerMo
     config, network, machine = run.config, material.network, material.machine
     clock = RunClock(config.log_every)
     budget = Budget(clock, config.max_steps, config.max_minutes)
-    assert config.learning_rate is not None
+    assert config.learning_rate is not None and config.optimizer is not None
     module = PreTrainingModule(
         network,
         has_pairs=config.second_objective != "none",
+        optimizer=config.optimizer,
         learning_rate=config.learning_rate,
         warmup=config.warmup,
         weight_decay=config.weight_decay,
@@ -52,17 +57,12 @@ def train(run: Run, material: Material, tracking: Tracking | None, peers: PeerMo
         progress=budget.progress,
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
-    # Sequences that only fill a batch up cost little where attention reads rows as they lie, but widen a rectangle.
-    fixed_shape = config.compile and choose_path(machine.device, machine.dtype, config.dropout) == "varlen"
-    if config.compile:
-        module.compile_losses(fixed_shapes=fixed_shape)
     devices, nodes = trainer_devices(config.devices, config.num_nodes, machine.device.type)
-    passes, budget.seconds_a_step = _first_step(run, material, module, devices * nodes, fixed_shape)
+    shares, budget.seconds_a_step = _first_step(run, material, module, devices * nodes)
+    passes = shares[0].passes
+    choose_source(run, material, shares[-1].tokens_a_second, budget.seconds_a_step, devices * nodes)
     stream = StreamModule(
-        [
-            DeviceShare(builder, rank=process_rank(), devices=devices * nodes, passes=passes, fixed_shape=fixed_shape)
-            for builder in (*material.short, material.builder)
-        ],
+        shares,
         lambda steps: int(bool(material.short) and budget.share(steps) >= config.short_share),
         workers=loader_processes(config),
         pin_memory=machine.device.type == "cuda",
@@ -124,46 +124,64 @@ def train(run: Run, material: Material, tracking: Tracking | None, peers: PeerMo
 
 
 def _first_step(
-    run: Run, material: Material, module: PreTrainingModule, devices: int, fixed_shape: bool
-) -> tuple[int, float]:
-    """Forward passes of a step on each device, as given or as fit into memory, and the seconds that a step takes.
+    run: Run, material: Material, module: PreTrainingModule, devices: int
+) -> tuple[list[DeviceShare], float]:
+    """This device's shares of the batches, one for each phase, and the seconds that a step takes.
+
+    A step has as many forward passes on each device as were given, or as fit into memory; the network is compiled if that
+    was asked for, or pays.
 
     Raises:
         UsageError: the given numbers contradict each other, or nothing fits.
     """
     config, builder, machine = run.config, material.builder, material.machine
     assert config.batch_tokens is not None
+    # Sequences that only fill a batch up cost little where attention reads rows as they lie, but widen a rectangle.
+    may_fill = choose_path(machine.device, machine.dtype, config.dropout) == "varlen"
 
     @functools.cache
-    def longest(passes: int) -> PreTrainingBatch:
-        share = DeviceShare(builder, rank=process_rank(), devices=devices, passes=passes, fixed_shape=fixed_shape)
-        return share.longest()
-
-    def attempt(passes: int) -> None:
-        batch = longest(passes).to(machine.device)
-        with machine.autocast():
-            loss, _ = module.losses(batch, batch.step_counts.float())
-        loss.backward()
+    def shares(passes: int, fixed_shape: bool) -> list[DeviceShare]:
+        place = {"rank": process_rank(), "devices": devices, "passes": passes}
+        return [DeviceShare(each, fixed_shape=fixed_shape, **place) for each in (*material.short, builder)]
 
     given = given_passes(
         config.batch_tokens, config.device_tokens, config.accumulate, devices, ("batch_tokens", "device_tokens")
     )
     sequences = builder.pairs.examples // (builder.windows_an_epoch * builder.steps_a_window)
-    with run.console.phase("Compiling, and trying the longest batch" if config.compile else "Trying the longest batch"):
-        passes, seconds = passes_that_fit(
-            attempt,
-            material.network,
-            machine.device,
-            given=given,
-            most=sequences // devices,
-            flag="lower --max_length, or --batch_tokens with it, or choose --checkpoint_activations",
-            instead=lambda passes: f"--device_tokens {config.batch_tokens // (devices * passes)}",  # type: ignore[operator]
-        )
+
+    def tried(way: Way, given: int | None) -> tuple[int, float]:
+        def attempt(passes: int) -> None:
+            batch = shares(passes, way == "fixed shapes")[-1].longest.to(machine.device)
+            with machine.autocast():
+                loss, _ = module.losses(batch, batch.step_counts.float())
+            loss.backward()
+
+        label = "Trying the longest batch" if way == "not" else f"Compiling for {way}, and trying the longest batch"
+        with run.console.phase(label):
+            return passes_that_fit(
+                attempt,
+                material.network,
+                machine.device,
+                given=given,
+                most=sequences // devices,
+                flag="lower --max_length, or --batch_tokens with it, or choose --checkpoint_activations",
+                instead=lambda passes: f"--device_tokens {config.batch_tokens // (devices * passes)}",  # type: ignore[operator]
+            )
+
+    passes, seconds = given, _LONG
+    if not config.compile:
+        passes, seconds = tried("not", given)
+    length = 60 * config.max_minutes if config.max_minutes else seconds * (config.max_steps or 0)
+    way = from_main(lambda: choose_way(config.compile, machine.device.type, may_fill, length))
+    if way != "not":
+        module.compile_losses(fixed_shapes=way == "fixed shapes")
+        passes, seconds = tried(cast(Way, way), passes)
+    assert passes
     if passes > 1 and not given:
         run.console.note(
             f"A step of {config.batch_tokens:,} tokens takes {passes} forward passes a device, which fit into its memory."
         )
-    return passes, seconds
+    return shares(passes, way == "fixed shapes"), seconds
 
 
 def _save_model(run: Run, material: Material) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from data import formats, index, lines
 from data.errors import DataError
-from data.formats import BROKEN_JSON, EMPTY_DOCUMENT, NO_TEXT, TOO_LONG, Content, Rejected
+from data.formats import BROKEN_JSON, EMPTY_DOCUMENT, NO_TEXT, TOO_LONG, Content, Format, Rejected
 from data.index import (
     DUPLICATE,
     INVALID,
@@ -144,6 +146,42 @@ def test_duplicates_go_wherever_they_are(made, monkeypatch):
     assert len(set(found.key.tolist())) == 4
 
 
+HEADS = {Format.PLAIN: "\ufeff글이다.\n\n", Format.NAMUWIKITEXT: " = 쪽 =\n글\n", Format.PETITIONS: petition("글")}
+PIECES = st.lists(
+    st.sampled_from(
+        ["글이다.", " ", "\n", "\n\n", "\r\n", "\r", "\t", "\u3000", " = 쪽 =\n", " = = 절 = =\n", "가나다라" * 5, '{"content": "글"}\n',
+         '{"x\n', "\ufeff", "\x0c", "끝"]
+    ),
+    min_size=1, max_size=60,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PIECES, st.sampled_from(sorted(HEADS)), st.integers(1, 40), st.booleans())
+def test_a_file_read_in_parts_has_the_same_documents(
+    tmp_path: Path, monkeypatch, pieces: list[str], format: Format, part: int, large: bool
+):
+    """Whatever is in it, and wherever it is cut."""
+    path = tmp_path / "file"
+    path.write_bytes((HEADS[format] + "".join(pieces)).encode())
+    monkeypatch.setattr(index, "detect", lambda path, name: format)
+    monkeypatch.setattr(index, "THRESHOLD", 0 if large else 1 << 20)
+    monkeypatch.setattr(formats, "LONGEST_DOCUMENT", 40)
+
+    def scan(size: int) -> dict[str, bytes]:
+        monkeypatch.setattr(index, "PART", size)
+        cache = tmp_path / f"cache-{uuid4().hex}"
+        sources = find_sources([str(path)], cache, print)
+        folder = make_index(sources, cache)
+        found = {name: (folder / name).read_bytes() for name in index.COLUMNS}
+        counts = json.loads((folder / "counts.json").read_text()) | {"seconds": 0}
+        lines_found = [entry.read_bytes() for entry in (cache / "lines").iterdir()] if large else []
+        shutil.rmtree(cache)
+        return found | {"counts": json.dumps(counts, sort_keys=True).encode(), "lines": b"".join(lines_found)}
+
+    assert scan(part) == scan(1 << 20)
+
+
 def test_a_key_is_of_the_text_alone():
     key = document_key(Content("제목", ["첫 문단.", "둘째."]))
     assert key == document_key(Content("", ["제목", "첫\t문단.둘째."]))
@@ -187,7 +225,7 @@ def test_an_index_is_made_once_for_each_version_of_the_files(made, monkeypatch, 
 
 
 def test_progress_ends_at_the_whole(made, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(lines, "BLOCK", 64)
+    monkeypatch.setattr(index, "PART", 64)
     calls: list[tuple[int, int]] = []
     Path("corpus").mkdir()
     Path("corpus/a").write_text("하나\n\n" * 99)

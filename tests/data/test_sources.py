@@ -1,9 +1,11 @@
 """Paths become text files: folders are walked in order, archives unpacked once, whole or not at all."""
 
+import bz2
 import gzip
 import io
 import lzma
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,11 @@ import pytest
 from data.errors import DataError
 from data.lines import FileState
 from data.sources import GIVEN_TWICE, LINKED_FOLDER, Source, find_sources, new_folder
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 TEXT = ("국민 청원 게시판입니다.\n" * 400).encode()
 
@@ -123,6 +130,44 @@ def test_archives_are_told_by_content_and_unpacked(find):
     assert [source.given for source in found[2:4]] == ["three.gz", "three.gz"]
 
 
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress], ids=["gz", "bz2", "xz", "zst"]
+)
+def test_archives_of_several_streams_are_read_to_their_end(find, pack):
+    """As pbzip2, pigz and `cat a.gz b.gz` write them."""
+    write("a", pack(TEXT) + pack(b"more"))
+    (source,) = find("a")
+    assert source.path.read_bytes() == TEXT + b"more" and source.refused is None
+
+
+def test_zstandard_with_a_frame_to_be_skipped(find):
+    write("a", b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd.compress(TEXT))
+    assert find("a")[0].path.read_bytes() == TEXT
+
+
+def test_zstandard_without_its_library_is_refused_with_what_to_do(find, monkeypatch):
+    write("a.zst", zstd.compress(TEXT))
+    monkeypatch.setitem(sys.modules, zstd.__name__, None)
+    assert (
+        str(find("a.zst")[0].refused) == "a.zst is a Zstandard archive: pip install backports.zstd, or unpack it first."
+    )
+
+
+def test_text_that_begins_like_an_archive_is_text(find):
+    write("a", b"BZh9 is how they begin")
+    assert find("a")[0].path == Path("a").resolve()
+
+
+def test_archives_are_unpacked_several_at_a_time(find, tmp_path: Path):
+    packed = [write(f"{n}.bz2", bz2.compress(bytes([65 + n]) * 100)) for n in range(5)]
+    packed[2].write_bytes(packed[2].read_bytes()[:-9])
+    calls = []
+    found = find_sources(sorted(map(str, packed)), tmp_path / "other", print, lambda *c: calls.append(c), cores=3)
+    assert [source.path.read_bytes()[:1] for source in found if not source.refused] == [b"A", b"B", b"D", b"E"]
+    assert [source.name for source in found if source.refused] == ["2.bz2"]
+    assert calls[-1] == (sum(path.stat().st_size for path in packed),) * 2
+
+
 def test_names_in_zip_archives_from_korean_windows_and_elsewhere(find):
     content = zipped({"AAAA.txt": TEXT, "국민.txt": TEXT}).replace(b"AAAA", "청원".encode("cp949"))
     write("a.zip", content)
@@ -138,7 +183,8 @@ def test_an_archive_is_unpacked_once(find):
     assert second.path != first.path and second.path.read_bytes() == TEXT[:30]
 
 
-def test_progress_counts_the_packed_bytes_of_what_is_not_in_the_cache(find, tmp_path: Path):
+def test_progress_counts_the_packed_bytes_of_what_is_not_in_the_cache(find, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("data.sources._SECONDS_BETWEEN_REPORTS", 0.0002)
     sizes = [write(name, pack(os.urandom(9_000_000))).stat().st_size for name, pack in (("a", gzip.compress),)]
     sizes.append(write("b", zipped({"x": b"x" * 99, "y": os.urandom(99)})).stat().st_size)
     write("c")
@@ -158,7 +204,19 @@ def damaged(content: bytes, place: float) -> bytes:
     return content[:start] + bytes(byte ^ 0x5A for byte in content[start : start + 8]) + content[start + 8 :]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda text: zipped({"a": text, "b": text[::-1]})])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        gzip.compress,
+        bz2.compress,
+        lzma.compress,
+        lambda text: zstd.compress(
+            text, options={zstd.CompressionParameter.checksum_flag: 1}
+        ),  # as the program writes it
+        lambda text: zipped({"a": text, "b": text[::-1]}),
+    ],
+    ids=["gzip", "bzip2", "xz", "Zstandard", "zip"],
+)
 @pytest.mark.parametrize("harm", [lambda c: c[:40], lambda c: c[: len(c) // 2], lambda c: damaged(c, 0.5)])
 def test_a_broken_archive_is_refused_and_leaves_nothing(find, tmp_path: Path, pack, harm):
     write("a", harm(pack(os.urandom(300) + TEXT)))

@@ -1,14 +1,19 @@
 import pickle
 import random
+import shutil
 
 import numpy as np
 import pytest
 
+import data.passes
+from data.cleaned import open_cleaned
 from data.cleaning import Cleaning
-from data.corpus import open_corpus
+from data.corpus import Corpus, open_corpus
+from data.errors import DataError
+from data.passes import document_ranges
 from data.survey import survey_corpus
 from data.tokenizer import train_wordpiece
-from data.tokens import TextTokens, open_token_cache
+from data.tokens import Shard, TextTokens, open_token_cache
 
 WORDS = [
     "국민",
@@ -48,14 +53,24 @@ def corpus(tmp_path):
     return open_corpus([path], tmp_path / "cache", Cleaning())
 
 
+def survey_of(corpus, documents, directory, megabytes):
+    return survey_corpus(corpus, documents, corpus.chars, corpus.fingerprint, directory, megabytes)
+
+
+def cache_of(corpus, wordpiece, directory, report=lambda done, total: None, **named):
+    return open_token_cache(corpus, wordpiece, corpus.chars, corpus.fingerprint, directory, report, **named)
+
+
 @pytest.fixture
 def sources(corpus, tmp_path):
-    survey = survey_corpus(corpus, np.arange(len(corpus)), tmp_path, 1000)
+    survey = survey_of(corpus, np.arange(len(corpus)), tmp_path, 1000)
     wordpiece = train_wordpiece(survey.text, 300)
     done = []
-    cache = open_token_cache(corpus, wordpiece, tmp_path, lambda done_now, total: done.append((done_now, total)))
-    assert done[-1] == (len(corpus), len(corpus))
-    return TextTokens(corpus, wordpiece), cache, wordpiece
+    cache = cache_of(corpus, wordpiece, tmp_path, lambda done_now, total: done.append((done_now, total)))
+    assert done[-1] == (corpus.chars.sum(), corpus.chars.sum())
+    cleaned = open_cleaned(corpus, tmp_path, lambda done_now, total: done.append((done_now, total)))
+    assert done[-1] == (corpus.chars.sum(), corpus.chars.sum())
+    return TextTokens(cleaned, wordpiece), cache, wordpiece
 
 
 def test_both_sources_give_the_same(corpus, sources):
@@ -70,6 +85,63 @@ def test_both_sources_give_the_same(corpus, sources):
                 assert all(np.array_equal(a, b) and b.dtype == np.int64 for a, b in zip(one, two, strict=True))
 
 
+@pytest.mark.parametrize("threshold", [1 << 30, -1], ids=["held in memory", "read from disk"])
+def test_the_cleaned_text_is_that_of_the_corpus(corpus, tmp_path, monkeypatch, threshold):
+    monkeypatch.setattr("data.lines.open_lines.__defaults__", (threshold, None))
+    with monkeypatch.context() as patch:
+        patch.setattr(data.passes, "RANGE", 200)
+        cleaned = open_cleaned(corpus, tmp_path, lambda done, total: None)
+    assert len(cleaned) == len(corpus)
+    for one in (cleaned, pickle.loads(pickle.dumps(cleaned))):
+        assert [one.cleaned(i) for i in range(len(corpus))] == [corpus.cleaned(i) for i in range(len(corpus))]
+    assert cleaned.sentences(3, 1, 2) == corpus.sentences(3)[1:2]
+    assert len(pickle.dumps(cleaned)) < 2000
+    with monkeypatch.context() as patch:
+        patch.setattr(Corpus, "cleaned", None)
+        open_cleaned(corpus, tmp_path, lambda done, total: None)
+
+
+def test_work_is_cut_up_by_characters(monkeypatch):
+    monkeypatch.setattr(data.passes, "RANGE", 10)
+    characters = np.array([4, 4, 4, 30, 1, 1, 10, 1], dtype=np.uint32)
+    assert list(document_ranges(characters)) == [
+        range(0, 2),
+        range(2, 3),
+        range(3, 4),
+        range(4, 6),
+        range(6, 7),
+        range(7, 8),
+    ]
+    assert list(document_ranges(characters, 2, 5)) == [range(2, 3), range(3, 4), range(4, 5)]
+
+
+def test_a_disk_without_room_is_told_beforehand(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(data.passes.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
+    with pytest.raises(
+        DataError, match=r"^the cleaned text takes about 0\.\d\d GB of disk, but .* another --cache_dir$"
+    ):
+        open_cleaned(corpus, tmp_path, lambda done, total: None)
+
+
+def files_of(directory):
+    return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_machines_make_the_parts_that_one_would_make(corpus, sources, tmp_path, monkeypatch, count):
+    monkeypatch.setattr("data.tokens.PART", 4000)
+    wordpiece = sources[2]
+    whole = cache_of(corpus, wordpiece, tmp_path / "one")
+    shards = [cache_of(corpus, wordpiece, tmp_path / "many", shard=Shard(n, count)) for n in range(1, count + 1)]
+    assert [shard is None for shard in shards] == [True] * (count - 1) + [False]
+    assert len(files_of(tmp_path / "one")) > 5 * count
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "many")
+    for document in range(len(corpus)):
+        want = sources[1].tokens(document, 0, len(sources[1].lengths(document)))
+        found = whole.tokens(document, 0, len(whole.lengths(document)))
+        assert [ids.tolist() for ids in found] == [ids.tolist() for ids in want]
+
+
 def test_lengths_are_characters_of_sentences(corpus, sources):
     assert sources[0].lengths(3).tolist() == [len(sentence) for sentence in corpus.sentences(3)]
 
@@ -80,7 +152,7 @@ def test_a_document_without_sentence_is_empty(corpus, sources):
 
 
 def test_the_cache_travels_to_a_worker_as_a_path(sources):
-    assert len(pickle.dumps(sources[1])) < 1000
+    assert len(pickle.dumps(sources[1])) < 2000
     again = pickle.loads(pickle.dumps(sources[1]))
     assert np.array_equal(again.tokens(5, 0, 1)[0], sources[1].tokens(5, 0, 1)[0])
 
@@ -89,13 +161,13 @@ def test_the_cache_is_made_once_for_a_text_and_a_tokenizer(corpus, sources, tmp_
     def fail(*_):
         raise AssertionError("made again")
 
-    open_token_cache(corpus, sources[2], tmp_path, fail)
-    assert not list(tmp_path.glob("*unfinished*"))
+    cache_of(corpus, sources[2], tmp_path, fail)
+    assert not list(tmp_path.rglob(".writing*"))
 
 
 def test_the_survey_counts_and_draws_evenly(corpus, tmp_path):
     documents = np.arange(len(corpus))
-    survey = survey_corpus(corpus, documents, tmp_path / "all", 1000)
+    survey = survey_of(corpus, documents, tmp_path / "all", 1000)
     kept = [corpus.sentences(i) for i in range(len(corpus))]
     assert survey.documents == len(corpus)
     assert survey.sentences == sum(map(len, kept)) and survey.characters == sum(len(s) for d in kept for s in d)
@@ -103,7 +175,7 @@ def test_the_survey_counts_and_draws_evenly(corpus, tmp_path):
     assert survey.documents_of_one_sentence == sum(len(d) == 1 for d in kept)
     assert survey.short_sentences >= 1
     assert survey.text.read_text(encoding="utf-8").split() == [word for d in kept for s in d for word in s.split()]
-    assert survey_corpus(corpus, documents, tmp_path / "all", 1000) == survey
+    assert survey_of(corpus, documents, tmp_path / "all", 1000) == survey
 
 
 def test_the_survey_is_bounded(tmp_path):
@@ -113,7 +185,7 @@ def test_the_survey_is_bounded(tmp_path):
         encoding="utf-8",
     )
     corpus = open_corpus([path], tmp_path / "cache", Cleaning())
-    survey = survey_corpus(corpus, np.arange(len(corpus)), tmp_path, 1)
+    survey = survey_of(corpus, np.arange(len(corpus)), tmp_path, 1)
     assert 0.7e6 < survey.text.stat().st_size < 1.1e6
     numbers = [int(line.partition("번")[0]) for line in survey.text.read_text(encoding="utf-8").splitlines() if line]
     assert numbers[0] == 0 and numbers[-1] > 29_990 and np.diff(numbers).max() < 10

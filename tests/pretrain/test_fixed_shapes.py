@@ -27,7 +27,7 @@ def module(path="reference", **changes):
     for block in network.bert.blocks:
         block.attention.path = path
     return PreTrainingModule(
-        network, **{"has_pairs": True} | changes, learning_rate=1e-3, warmup=0.0, weight_decay=0.0, clip=1.0,
+        network, **{"has_pairs": True} | changes, optimizer="adamw", learning_rate=1e-3, warmup=0.0, weight_decay=0.0, clip=1.0,
         progress=lambda step: 0.5,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from experiment.console import Console
 from experiment.run_directory import RunDirectory
 from pretrain.heldout import EXAMPLES, HeldOutText
 from pretrain.pipeline import pretrain
@@ -23,13 +24,7 @@ def held_out(config, quiet):
 
 @pytest.fixture
 def quiet():
-    from contextlib import contextmanager
-
-    @contextmanager
-    def progress(label, unit):
-        yield lambda done, total: None
-
-    return progress
+    return Console(quiet=True)
 
 
 def test_it_depends_neither_on_the_batch_nor_on_the_seed(configure, quiet):

@@ -1,33 +1,52 @@
 """What a run makes of its text once, and finds again."""
 
-from contextlib import contextmanager
-
 import numpy as np
 
+from data.corpus import Corpus
 from data.tokenizer import WordPiece
-from pretrain.text import prepare_text
+from data.tokens import Shard, TextTokens, TokenCache
+from experiment.console import Console
+from pretrain.text import make_shard, prepare_text, window_builder
+
+SILENT = Console(quiet=True)
 
 
-@contextmanager
-def silent(label, unit):
-    yield lambda done, total: None
-
-
-def test_a_second_run_over_the_same_text_tokenises_the_held_out_documents_alone(configure, monkeypatch):
+def test_a_second_run_over_the_same_text_neither_cleans_nor_tokenises_anything(configure, monkeypatch):
     config = configure().resolved()
-    first = prepare_text(config, silent)
-    tokenised = []
-    encode = WordPiece.encode
-    monkeypatch.setattr(WordPiece, "encode", lambda self, texts: tokenised.extend(texts) or encode(self, texts))
-    again = prepare_text(config, silent)
-    held_out = [sentence for document in first.held_out.tolist() for sentence in first.corpus.sentences(document)]
-    assert tokenised == held_out
+    first = prepare_text(config, SILENT)
+
+    def fail(*_):
+        raise AssertionError("once more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WordPiece, "encode", fail)
+        patch.setattr(Corpus, "cleaned", fail)
+        again = prepare_text(config, SILENT)
     assert np.array_equal(first.frequencies, again.frequencies) and abs(again.frequencies.sum() - 1) < 1e-12
-    assert first.coverage == again.coverage
+    assert first.coverage == again.coverage and first.survey == again.survey
     assert not [path for path in config.cache_dir.iterdir() if "unfinished" in path.name]
 
 
+def test_a_token_cache_that_is_there_is_used_unless_the_user_wants_none(configure):
+    assert isinstance(prepare_text(configure().resolved(), SILENT).source, TextTokens)
+    asked = prepare_text(configure(token_cache=True).resolved(), SILENT)
+    found = prepare_text(configure().resolved(), SILENT)
+    refused = prepare_text(configure(token_cache=False).resolved(), SILENT)
+    assert [text.tokenises for text in (asked, found, refused)] == [False, False, True]
+    builders = [window_builder(text, configure().resolved()) for text in (asked, refused)]
+    for one, two in zip(builders[0][0], builders[1][0], strict=True):
+        assert np.array_equal(one.packed.input_ids, two.packed.input_ids)
+
+
+def test_machines_share_the_tokenising(configure, monkeypatch):
+    monkeypatch.setattr("data.tokens.PART", 3000)
+    config = configure().resolved()
+    assert not make_shard(config, Shard(2, 2), SILENT)
+    assert make_shard(config, Shard(1, 2), SILENT)
+    assert isinstance(prepare_text(config, SILENT).source, TokenCache)
+
+
 def test_the_frequencies_of_another_vocabulary_are_others(configure):
-    one, two = (prepare_text(configure(vocab_size=size).resolved(), silent) for size in (400, 450))
+    one, two = (prepare_text(configure(vocab_size=size).resolved(), SILENT) for size in (400, 450))
     assert len(one.frequencies) == 400 and len(two.frequencies) == 450
     assert not one.frequencies[one.wordpiece.reserved].any() and (one.frequencies[~one.wordpiece.reserved] > 0).all()
