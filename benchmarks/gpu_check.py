@@ -57,6 +57,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "pipeline": ("pretrain", "re", "ner"),
     "size": ("tiny", "wide"),
     "compile": ("no", "yes"),
+    "optimizer": ("adamw", "muon"),
     "precision": ("32", "bf16", "16"),
     "stopped": ("no", "yes"),
     "devices": ("one", "all"),
@@ -77,8 +78,8 @@ RESUMED = {"32": 0.02, "bf16": 0.2, "16": 0.2}
 
 
 def possible(values: Values) -> bool:
-    """Whether the product has this combination: fine-tuning does not compile."""
-    return values["compile"] == "no" or values["pipeline"] == "pretrain"
+    """Whether the product has this combination: fine-tuning does not compile, and AdamW is its optimizer."""
+    return values["pipeline"] == "pretrain" or (values["compile"] == "no" and values["optimizer"] == "adamw")
 
 
 # --- One check --------------------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def command_of(values: Values, machine: Machine, name: str) -> list[str]:
     if pipeline == "pretrain":
         flags |= {
             "max_steps": str(machine.steps), "batch_tokens": "2048", "evaluations": "1", "workers": "1",
-            "heldout_documents": "20", "cache_dir": str(machine.folder / "cache"),
+            "heldout_documents": "20", "cache_dir": str(machine.folder / "cache"), "optimizer": values["optimizer"],
         }  # fmt: skip
         if size == "wide":
             flags |= {"init_from": str(machine.start_folder(size))}
@@ -192,7 +193,7 @@ def command_of(values: Values, machine: Machine, name: str) -> list[str]:
     if size == "wide":
         flags["learning_rate"] = WIDE_RATE
     written = [text for flag, value in flags.items() for text in (f"--{flag}", value)]
-    compiled = ["--compile"] if values["compile"] == "yes" else []
+    compiled = [] if pipeline != "pretrain" else ["--compile"] if values["compile"] == "yes" else ["--no_compile"]
     return ["run.py" if pipeline == "pretrain" else "run_finetune.py", *written, *compiled]
 
 
@@ -313,7 +314,14 @@ def gpu_tests(machine: Machine) -> Outcome:
 
 def prepare(machine: Machine) -> None:
     """What the runs begin with: a tiny BERT of one step, with its tokenizer, and a wide one of random weights."""
-    values = {"pipeline": "pretrain", "size": "tiny", "compile": "no", "precision": "32", "devices": "one"}
+    values = {
+        "pipeline": "pretrain",
+        "size": "tiny",
+        "compile": "no",
+        "optimizer": "adamw",
+        "precision": "32",
+        "devices": "one",
+    }
     command = command_of(values, machine, "start")
     command[command.index("--max_steps") + 1] = "1"
     child(command, machine)

@@ -13,7 +13,8 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from pretrain.pipeline import pretrain
 
 RESULTS = Path(__file__).parent / "results"
 
-Change = Callable[[], Any]
+Change = Callable[[], AbstractContextManager[Any]]
 """Gives a context in which something of the product is otherwise."""
 
 
@@ -48,9 +49,27 @@ class Variant:
     """What no option can say, such as other initial weights."""
 
 
-def without(name: str) -> Change:
-    """Initial weights but for one of their changes."""
-    return lambda: patch.object(initial, name, lambda *arguments: None)
+def without(*names: str) -> Change:
+    """Initial weights but for some of their changes."""
+
+    @contextmanager
+    def change() -> Iterator[None]:
+        with ExitStack() as stack:
+            for name in names:
+                stack.enter_context(patch.object(initial, name, lambda *arguments: None))
+            yield
+
+    return change
+
+
+HEADS = ("look_at_neighbours", "compare_segments")
+"""Initial weights of attention heads."""
+ADAMW = {"optimizer": "adamw", "batch_tokens": 2048, "initializer_range": 0.02}
+
+
+def plain(name: str, *left_out: str, rates: tuple[float, ...] = (2e-3,), **options: Any) -> Variant:
+    """Heads at random, AdamW."""
+    return Variant(name, ADAMW | options, rates, without(*HEADS, *left_out))
 
 
 QUESTIONS: dict[str, list[Variant]] = {
@@ -59,23 +78,26 @@ QUESTIONS: dict[str, list[Variant]] = {
         Variant("Muon, 2,048 tokens", {"optimizer": "muon", "batch_tokens": 2048}, (1e-3, 1.5e-3, 2.5e-3)),
         Variant("Muon, 4,096 tokens", {"optimizer": "muon", "batch_tokens": 4096}, (1.5e-3, 2.5e-3, 4e-3)),
     ],
-    "muon_initial_weights": [
-        Variant("as they are", {"optimizer": "muon", "batch_tokens": 4096}, (2.5e-3,)),
-        Variant(
-            "segments not compared",
-            {"optimizer": "muon", "batch_tokens": 4096},
-            (2.5e-3,),
-            change=without("compare_segments"),
-        ),
-        Variant(
-            "neither", {"optimizer": "muon", "batch_tokens": 4096}, (2.5e-3,), change=without("look_at_neighbours")
-        ),
-    ],
     "initial_weights": [
         Variant("as they are"),
         Variant("segments not compared", change=without("compare_segments")),
         Variant("heads not at the neighbours", change=without("look_at_neighbours")),
+        Variant("heads at random", change=without(*HEADS)),
         Variant("writers not smaller", change=without("shrink_writers")),
+    ],
+    "plateau": [
+        plain("paper's initial weights", "start_at_unigram", "shrink_writers", rates=(1e-3, 2e-3)),
+        plain("output bias", "shrink_writers"),
+        plain("smaller writers", "start_at_unigram"),
+        plain("both", rates=(1e-3, 2e-3, 4e-3)),
+        plain("both, initial scale 0.04", rates=(1.5e-3, 2e-3), initializer_range=0.04),
+        plain("both, initial scale 0.06", initializer_range=0.06),
+        plain("output bias, initial scale 0.04", "shrink_writers", initializer_range=0.04),
+        plain("both, dropout 0.1", dropout=0.1),
+        plain("both, 1,024 tokens a step", batch_tokens=1024),
+        plain("both, 16,000 words", vocab_size=16000),
+        plain("both, sequences of 64", max_length=64),
+        plain("both, 64 then 128", rates=(1.5e-3,), initializer_range=0.04, short_length=64, short_share=0.7),
     ],
     "batch": [Variant(f"{tokens:,} tokens", {"batch_tokens": tokens}) for tokens in (2048, 4096, 8192)],
     "weight_decay": [Variant(f"{decay:g}", {"weight_decay": decay}) for decay in (0.0, 0.01, 0.1)],

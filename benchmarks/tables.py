@@ -171,10 +171,18 @@ def gpu_step(found: dict[str, Any]) -> str:
     return markdown([*heads, "GiB, activations kept", "GiB, computed again"], rows)
 
 
+def start(found: dict[str, Any]) -> str:
+    """Seconds of each stage before the first step, by cores; the last column by how they scale."""
+    rows = [[name, *(f"{seconds:.1f}" for seconds in row.values())] for name, row in found["stages"].items()]
+    rows.append(["**all**", *(f"**{seconds:.1f}**" for seconds in found["all"].values())])
+    return markdown(["seconds", *(f"{n} {'core' if n == '1' else 'cores'}" for n in found["all"])], rows)
+
+
 TABLES = {
     "training_step": (training_step, "training_step"),
     "feeding": (feeding, "feeding"),
     "data_wait": (data_wait, "feeding"),
+    "start": (start, "start"),
     "memory": (memory, "memory"),
     "growth": (growth, "growth"),
     "step_memory": (step_memory, "growth"),

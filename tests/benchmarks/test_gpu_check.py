@@ -27,8 +27,8 @@ def test_the_checks_cover_every_pair(gpu_check, without):
     for a, b in itertools.combinations(factors, 2):
         for one, two in itertools.product(factors[a], factors[b]):
             never = {(a, one), (b, two)} in (
-                {("pipeline", "re"), ("compile", "yes")},
-                {("pipeline", "ner"), ("compile", "yes")},
+                *({("pipeline", task), ("compile", "yes")} for task in ("re", "ner")),
+                *({("pipeline", task), ("optimizer", "muon")} for task in ("re", "ner")),
             )
             assert ((a, b, one, two) in met) != never, (a, one, b, two)
     assert len(checks) <= 12 and checks == gpu_check.pairwise(factors, gpu_check.possible)

@@ -27,20 +27,21 @@ def test_a_second_run_over_the_same_text_neither_cleans_nor_tokenises_anything(c
     assert not [path for path in config.cache_dir.iterdir() if "unfinished" in path.name]
 
 
-def test_a_token_cache_that_is_there_is_used_unless_the_user_wants_none(configure):
-    assert isinstance(prepare_text(configure().resolved(), SILENT).source, TextTokens)
-    asked = prepare_text(configure(token_cache=True).resolved(), SILENT)
-    found = prepare_text(configure().resolved(), SILENT)
-    refused = prepare_text(configure(token_cache=False).resolved(), SILENT)
+def test_a_token_cache_that_is_there_is_used_unless_the_user_wants_none(configure, tmp_path):
+    def prepared(wanted):
+        return prepare_text(configure(token_cache=wanted, cache_dir=tmp_path / "cache").resolved(), SILENT)
+
+    assert isinstance(prepared(None).source, TextTokens)
+    asked, found, refused = prepared(True), prepared(None), prepared(False)
     assert [text.tokenises for text in (asked, found, refused)] == [False, False, True]
     builders = [window_builder(text, configure().resolved()) for text in (asked, refused)]
     for one, two in zip(builders[0][0], builders[1][0], strict=True):
         assert np.array_equal(one.packed.input_ids, two.packed.input_ids)
 
 
-def test_machines_share_the_tokenising(configure, monkeypatch):
+def test_machines_share_the_tokenising(configure, monkeypatch, tmp_path):
     monkeypatch.setattr("data.tokens.PART", 3000)
-    config = configure().resolved()
+    config = configure(cache_dir=tmp_path / "cache").resolved()
     assert not make_shard(config, Shard(2, 2), SILENT)
     assert make_shard(config, Shard(1, 2), SILENT)
     assert isinstance(prepare_text(config, SILENT).source, TokenCache)
