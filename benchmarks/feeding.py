@@ -11,8 +11,8 @@ count for little. Ours are what a loader worker does, `WindowBuilder`, text to p
 - `in memory`: NSP pairs as Google's create_pretraining_data.py documents them: all documents tokenised into lists first, by the fast
   tokenizer here, then pairs and masks in plain Python.
 
-The last two read sentences that were cleaned and split before, which is not counted; ours clean and split once, which is: its CPU
-seconds are spread over the tokens of an epoch. Making the token cache is not (see `benchmarks/start.py`). `text at 512` and
+The last two read sentences that were cleaned and split before, which is not counted; what ours clean and split
+once is: its CPU seconds are spread over the tokens of an epoch. Making the token cache is not (see `benchmarks/start.py`). `text at 512` and
 `token cache at 512` are the same with sequences of up to 512 tokens. `data_wait` is simulated from the windows' measured
 times: workers build windows ahead, two each, and a device takes them in order.
 """
@@ -192,7 +192,7 @@ def measure_one(arguments: argparse.Namespace) -> None:
             break
         times.append((time.process_time() - started) / found)
         tokens, seconds = tokens + found, seconds + time.process_time() - started
-    if arguments.system in OURS:
+    if arguments.system.startswith("text"):
         seconds += tokens * cleaning_seconds_a_token(text)
     figures: dict[str, Any] = {
         "tokens": tokens, "tokens_per_second": tokens / seconds, "first_batch_seconds": start_up, "opening_seconds": opened,

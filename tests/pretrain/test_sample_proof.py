@@ -6,11 +6,11 @@ from pretrain.config import PretrainConfig
 from pretrain.pipeline import pretrain
 
 
-def test_both_objectives_are_learnt_on_the_sample_in_a_few_hundred_steps(tmp_path):
+def test_both_objectives_are_learnt_on_the_sample_within_140_steps(tmp_path):
     directory = pretrain(
-        PretrainConfig(max_steps=220, evaluations=1, accelerator="cpu", output_dir=tmp_path, tracking_uri="none")
+        PretrainConfig(max_steps=140, evaluations=1, accelerator="cpu", output_dir=tmp_path, tracking_uri="none")
     )
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     # The words' frequencies alone give 7 %, the coin 50 %.
-    assert metrics["mlm_accuracy"] > 0.18
-    assert metrics["nsp_accuracy"] > 0.72
+    assert metrics["mlm_accuracy"] > 0.16
+    assert metrics["nsp_accuracy"] > 0.78
