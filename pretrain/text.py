@@ -181,9 +181,10 @@ class _Preparation:
 
     @cached_property
     def survey(self) -> Survey:
+        sentences = self.sentences  # before the next bar: a screen has room for one
         with self.console.progress("Drawing a sample", "characters") as report:
             survey = survey_corpus(
-                self.sentences,
+                sentences,
                 self.training,
                 self.corpus.chars,
                 self.corpus.fingerprint,
@@ -223,10 +224,11 @@ class _Preparation:
 
     def tokenise(self, shard: Shard | None = None) -> TokenCache | None:
         """The token cache; None where other machines have not made their parts yet."""
+        sentences, wordpiece = self.sentences, self.wordpiece
         with self.console.progress("Tokenising", "characters") as report:
             return open_token_cache(
-                self.sentences,
-                self.wordpiece,
+                sentences,
+                wordpiece,
                 self.corpus.chars,
                 self.corpus.fingerprint,
                 self.cache_dir,

@@ -22,7 +22,7 @@ def test_every_flag_and_file_that_is_named_exists(name):
         if flag not in {"nproc", "nproc_per_node", "max_restarts", "ntasks", "backend", "help", "config", "dry_run"}
     }
     known = set(vars(PretrainConfig())).union(*(vars(config()) for config in CONFIGS.values()))
-    known |= {"no_crf"}
+    known |= {f"no_{name}" for name in known}
     assert flags <= known, flags - known
     for path in re.findall(r"`((?:benchmarks|bert_core|data|pretrain|finetune|experiment)/[\w/.]+)`", text):
         assert (ROOT / path).exists(), path

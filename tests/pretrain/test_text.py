@@ -1,6 +1,9 @@
 """What a run makes of its text once, and finds again."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import pytest
 
 from data.corpus import Corpus
 from data.tokenizer import WordPiece
@@ -37,6 +40,32 @@ def test_a_token_cache_that_is_there_is_used_unless_the_user_wants_none(configur
     builders = [window_builder(text, configure().resolved()) for text in (asked, refused)]
     for one, two in zip(builders[0][0], builders[1][0], strict=True):
         assert np.array_equal(one.packed.input_ids, two.packed.input_ids)
+
+
+class OneAtATime(Console):
+    """A screen has room for one bar."""
+
+    def __init__(self):
+        super().__init__(quiet=True)
+        self.open = []
+
+    @contextmanager
+    def shown(self, label):
+        assert not self.open, f"{label} within {self.open}"
+        self.open.append(label)
+        yield lambda done, total: None
+        self.open.remove(label)
+
+    def progress(self, label, unit="bytes"):
+        return self.shown(label)
+
+    def phase(self, label):
+        return self.shown(label)
+
+
+@pytest.mark.parametrize("token_cache", [None, True, False])
+def test_bars_do_not_overlap(configure, tmp_path, token_cache):
+    prepare_text(configure(token_cache=token_cache, cache_dir=tmp_path / "cache").resolved(), OneAtATime())
 
 
 def test_machines_share_the_tokenising(configure, monkeypatch, tmp_path):
