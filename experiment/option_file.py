@@ -44,6 +44,8 @@ class Option:
     help: str = ""
     group: str = "General"
     metavar: str = ""
+    before: Any = None
+    """What kept configurations mean that do not have it."""
 
     @property
     def what(self) -> str:

@@ -46,10 +46,11 @@ from experiment.run_directory import replacing
 _METAVAR = {int: "N", float: "X", str: "TEXT", Path: "PATH", bool: ""}
 
 
-def option(default: Any, group: str, metavar: str | None = None) -> Any:
+def option(default: Any, group: str, metavar: str | None = None, *, before: Any = None) -> Any:
     """A field of a configuration: its default, the heading of `--help` that it stands under, and how its value is called
-    there."""
-    metadata = {"group": group} | ({"metavar": metavar} if metavar else {})
+    there. `before` is what configurations mean that were kept before there was the option, where its default is something
+    else."""
+    metadata = {"group": group, "before": before} | ({"metavar": metavar} if metavar else {})
     if default == []:
         return field(default_factory=list, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -120,6 +121,7 @@ def read_options(config_class: type[Options]) -> dict[str, Option]:
             help=documentation.get(f.name, ""),
             group=f.metadata.get("group", "Options"),
             metavar=f.metadata.get("metavar", "|".join(choices) or _METAVAR[kind]),
+            before=f.metadata.get("before"),
         )
     return options
 
@@ -303,6 +305,9 @@ def _read_file(options: dict[str, Option], path: Path) -> tuple[dict[str, Any], 
         _check_first_format(places[batch][0], batch, values)
     else:
         return values, given
+    values |= {
+        name: option.before for name, option in options.items() if name not in values and option.before is not None
+    }
     listed = read.get("given", [])
     return values, {name for name in given if name in listed or values[name] != options[name].default}
 

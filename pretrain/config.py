@@ -91,7 +91,7 @@ class PretrainConfig(Options):
     at the end. 20 when neither is given, 1 on the built-in sample."""
     batch_tokens: int | None = option(None, "Training")
     """Real tokens of an optimizer step, over all devices; by preset."""
-    optimizer: Literal["muon", "adamw"] | None = option(None, "Training")
+    optimizer: Literal["muon", "adamw"] | None = option(None, "Training", before="adamw")
     """muon: Muon for the blocks' matrices and AdamW for all else; adamw: AdamW for all. muon when left out, and adamw with
     --init_from."""
     learning_rate: float | None = option(None, "Training")

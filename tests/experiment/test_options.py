@@ -360,6 +360,25 @@ def test_a_kept_configuration_remembers_what_was_given(tmp_path: Path) -> None:
     assert sentence("--config", str(file)) == f"{file}:1: config_format 3 is not one that is read here, but 2 is."
 
 
+@dataclass(frozen=True)
+class Grown(Options):
+    seed: int = option(0, "Training")
+    optimizer: str | None = option(None, "Training", before="adamw")
+
+
+def test_a_kept_configuration_means_what_it_meant_before_there_was_an_option(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+
+    def found(text: str) -> Grown:
+        file.write_text(text, encoding="utf-8")
+        return parse(Grown, ["--config", str(file)], description="")
+
+    kept = found("config_format: 2\ngiven: [seed]\nseed: 3\n")
+    assert kept == Grown(seed=3, optimizer="adamw") and kept.given == {"seed"}
+    assert found("config_format: 2\ngiven: []\nseed: 3\noptimizer: null\n").optimizer is None
+    assert found("seed: 3\n").optimizer is None, "a person's own file"
+
+
 def test_what_is_given_to_a_resumed_run_must_be_what_it_has() -> None:
     saved = Config(seed=3, preset="mini", max_steps=10)
     assert changes_on_resume(saved, read(), []) == {}
