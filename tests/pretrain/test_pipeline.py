@@ -21,6 +21,7 @@ from experiment.options import parse
 from experiment.training import NotFiniteError
 from pretrain.config import PretrainConfig
 from pretrain.module import PreTrainingModule
+from pretrain.optimizer import BETAS, MOMENTUM
 from pretrain.pipeline import pretrain
 from pretrain.start import open_run
 
@@ -280,10 +281,13 @@ def _in_two_processes(configure, corpus_file, **changes):
 
 
 def _gradients(directory):
-    """Of the first step, after clipping: Adam's first moments hold a tenth of them."""
+    """Of the first step, after clipping: AdamW's first moments hold a tenth of them, Muon's momentum a twentieth."""
     (path,) = (directory / "checkpoints").glob("step=1.ckpt")
     states = torch.load(path, weights_only=True)["optimizer_states"][0]["state"]
-    return {number: state["exp_avg"] / 0.1 for number, state in states.items()}
+    return {
+        number: state["exp_avg"] / (1 - BETAS[0]) if "exp_avg" in state else state["momentum"] / (1 - MOMENTUM)
+        for number, state in states.items()
+    }
 
 
 def test_two_processes_have_the_gradients_of_one(configure, corpus_file):
