@@ -47,12 +47,13 @@ class OneAtATime(Console):
 
     def __init__(self):
         super().__init__(quiet=True)
-        self.open = []
+        self.open, self.seen = [], set()
 
     @contextmanager
     def shown(self, label):
         assert not self.open, f"{label} within {self.open}"
         self.open.append(label)
+        self.seen.add(label)
         yield lambda done, total: None
         self.open.remove(label)
 
@@ -65,7 +66,9 @@ class OneAtATime(Console):
 
 @pytest.mark.parametrize("token_cache", [None, True, False])
 def test_bars_do_not_overlap(configure, tmp_path, token_cache):
-    prepare_text(configure(token_cache=token_cache, cache_dir=tmp_path / "cache").resolved(), OneAtATime())
+    screen = OneAtATime()
+    prepare_text(configure(token_cache=token_cache, cache_dir=tmp_path / "cache").resolved(), screen)
+    assert not screen.open and ("Tokenising" if token_cache else "Cleaning") in screen.seen
 
 
 def test_machines_share_the_tokenising(configure, monkeypatch, tmp_path):
