@@ -4,23 +4,25 @@ import sys
 
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
-from experiment.program import run_main
+from experiment.program import command, run_main
 from experiment.threads import prepare_threads
 from pretrain.config import PretrainConfig
 
 DESCRIPTION = """Pretrain a BERT from scratch on raw Korean text: MLM and next-sentence prediction, with a WordPiece
 tokenizer trained on the same text. Without any argument it runs on a built-in sample."""
 
-EXAMPLES = """examples:
-  python run.py
-  python run.py --corpus petitions/ namuwiki.txt news.txt.xz --preset mini --max_minutes 20
-  python run.py --resume auto
-  python run.py --corpus text/ --preset base --max_steps 100000 --resume auto --name text_base
-  torchrun --nproc_per_node 8 run.py --corpus text/ --preset base --max_steps 100000
+RUN = command("run.py")
+
+EXAMPLES = f"""examples:
+  {RUN}
+  {RUN} --corpus petitions/ namuwiki.txt news.txt.xz --preset mini --max_minutes 20
+  {RUN} --resume auto
+  {RUN} --corpus text/ --preset base --max_steps 100000 --resume auto --name text_base
+  {command("run.py", "torchrun --nproc_per_node 8")} --corpus text/ --preset base --max_steps 100000
 """
 
-INTERRUPTED = """stopped; what was indexed and tokenized is kept in the cache, and the last checkpoint of a run that had one in its
-folder; go on with: python run.py --resume auto"""
+INTERRUPTED = f"""stopped; what was indexed and tokenized is kept in the cache, and the last checkpoint of a run that had one in its
+folder; go on with: {RUN} --resume auto"""
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import sys
 
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.options import parse
-from experiment.program import run_main
+from experiment.program import command, run_main
 from experiment.threads import prepare_threads
 from finetune.tasks import config_class
 
@@ -12,12 +12,14 @@ DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT) or
 characters), or predict with a fine-tuned run. Without any file it trains the latest pretrained model on a built-in sample.
 --task re --help and --task ner --help list the options of each."""
 
-EXAMPLES = """examples:
-  python run_finetune.py --task re
-  python run_finetune.py --task ner
-  python run_finetune.py --task re --train_file train.json --test_file test.json --seeds 0 1 2
-  python run_finetune.py --task ner --train_file train.tsv --test_file test.tsv --sweep unit
-  python run_finetune.py --task ner --predict text.txt --checkpoint runs/finetune/ner/latest
+RUN = command("run_finetune.py")
+
+EXAMPLES = f"""examples:
+  {RUN} --task re
+  {RUN} --task ner
+  {RUN} --task re --train_file train.json --test_file test.json --seeds 0 1 2
+  {RUN} --task ner --train_file train.tsv --test_file test.tsv --sweep unit
+  {RUN} --task ner --predict text.txt --checkpoint runs/finetune/ner/latest
 """
 
 INTERRUPTED = (

@@ -1,14 +1,35 @@
-"""A program's main function: how it ends, for people and for whoever started it."""
+"""A program's main function: how it ends, for people and for whoever started it; and how one is started."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from experiment.distributed import prints_errors, process_rank
 from experiment.errors import InterruptedRun, LostProcessError, UsageError
 from experiment.signals import exit_status, handled, number_of
 
 STOPPED = "stopped; what was saved is kept."
+
+COMMANDS = {"run.py": "saebert-pretrain", "run_finetune.py": "saebert-finetune"}
+"""What the programs are called where SaeBERT is installed; pyproject.toml has them, too."""
+
+
+def command(program: str, launcher: str = "python") -> str:
+    """The words that start a program, "run.py" or "run_finetune.py", for its user to paste.
+
+    They depend on how this one has been started: after `python SaeBERT/run.py` it is `python SaeBERT/run_finetune.py`,
+    after `saebert-pretrain` it is `saebert-finetune`. An installed wheel has no other way, so there it is always that.
+
+    Args:
+        launcher: what stands before the program's name: "torchrun --nproc_per_node 8".
+    """
+    started = Path(sys.argv[0])
+    if __name__.startswith("saebert.") or started.stem in COMMANDS.values():
+        return COMMANDS[program] if launcher == "python" else f"{launcher} --no_python {COMMANDS[program]}"
+    beside = started.with_name(program) if started.name in COMMANDS else program
+    return f"{launcher} {shlex.quote(str(beside))}"
 
 
 def run_main(main: Callable[[], object], *sentences: type[Exception], interrupted: str = STOPPED) -> int:
