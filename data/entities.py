@@ -10,7 +10,7 @@ It becomes
     TaggedText(id="a-17", text="김다온이 새솔대학교를 세웠다.", where="train.tsv:17",
                entities=(NamedEntity(0, 3, "PS"), NamedEntity(5, 10, "OG")))
 
-with the text as it stands in the file: answers are given in the user's own characters, and `data.characters` leads from there
+with the text as it stands in the file: answers are given in the user's own characters, and `data.offsets` leads from there
 to the normalised text that a model reads. The second format, text with <김다온:PS> in it, is described in
 `data.entity_formats`.
 
@@ -27,11 +27,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from data.characters import CharacterMap
 from data.cleaning import normalize
 from data.entity_formats import EntityFormat, read_sentences
 from data.entity_marks import EMPTY_SPAN, NO_SENTENCE, Marked, Rejected
 from data.errors import DataError
+from data.offsets import CharacterMap
 
 CUT_CHARACTER = "an entity cuts a character in two"
 

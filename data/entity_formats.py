@@ -34,7 +34,6 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from data.characters import is_one_character
 from data.entity_marks import (
     CONTINUES_NOTHING,
     MALFORMED_TAG,
@@ -51,6 +50,7 @@ from data.entity_marks import (
 )
 from data.errors import DataError
 from data.lines import plain_newlines
+from data.offsets import is_one_character
 
 EntityFormat = Literal["character-tsv", "inline"]
 

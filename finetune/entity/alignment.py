@@ -20,7 +20,7 @@ vocabulary knows nothing, more than one [UNK].
 A sentence of more tokens than fit is read in windows that overlap by a quarter. Each token counts in the window in which it
 stands farthest from an edge, so every element is tagged once, and the CRF sees the sentence whole.
 
-The network reads `data.cleaning.normalize` of a text; `data.characters` leads back to the characters of the file.
+The network reads `data.cleaning.normalize` of a text; `data.offsets` leads back to the characters of the file.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ from typing import NamedTuple, get_args
 import numpy as np
 from tokenizers import Encoding
 
-from data.characters import CharacterMap
 from data.entities import NamedEntity
+from data.offsets import CharacterMap
 from data.tokenizer import WordPiece
 from finetune.entity.config import SHORTEST_WINDOW, Unit
 from finetune.entity.crf import OUTSIDE, beginning, inside

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data import entities, entity_marks
-from data.characters import CharacterMap
 from data.cleaning import normalize
 from data.entities import (
     NamedEntity,
@@ -23,6 +22,7 @@ from data.entities import (
 )
 from data.entity_formats import has_character_tags, read_sentences
 from data.errors import DataError
+from data.offsets import CharacterMap
 
 SENTENCE = "김다온이 새솔대학교를 세웠다."
 FOUND = (NamedEntity(0, 3, "PS"), NamedEntity(5, 10, "OG"))
