@@ -4,7 +4,7 @@
     명 모(32) 씨는 지난 5일 오후 3시 20분께 새솔역에서 내렸다.
     명 PS [0, 1)   32 QT [4, 6)   지난 5일 DT [11, 16)   오후 3시 20분 TI [17, 26)   새솔역 LC [28, 31)
 
-A frame (`data.sample.entity_frames`) is filled from the left, so that the place of each slot is known as it is written; the facts asked of
+A frame (`words/entity_frames.yaml`) is filled from the left, so that the place of each slot is known as it is written; the facts asked of
 somebody ({사람.고향}) are those of the invented world. The types are KLUE-NER's: PS person, LC location, OG organisation, DT date or period, TI time of
 day or hours, QT quantity.
 
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from data.entities import NamedEntity, TaggedText
 from data.josa import agree
-from data.sample.entity_frames import FRAMES, PHRASES
 from data.sample.entity_slots import Slots
 from data.sample.lexicon import Lexicon, build_lexicon
+from data.sample.vocabulary import read_words
 
 _UNSEEN_SHARE = 0.25
 """How many of the development sentences are put in a way that is kept from the training sentences."""
@@ -29,12 +29,10 @@ _LOOSE_END, _CARELESS = 0.4, 0.35
 """How often those who write as they talk end a sentence otherwise than with a full stop; and how often they are careless."""
 _SPACE_MISSING, _MISSPELT = 0.25, 0.3
 """In a careless sentence: the share of the spaces that are missing, and how often a syllable is wrong."""
-_WRONG = {"했": "햇", "됐": "됬", "있": "잇", "않": "안"}
 _ATTEMPTS, _FILLINGS = 100, 20
 """How many frames to try for a sentence, and how often each."""
 
 _CHOICE = re.compile(r"\{((?:[^{}|]|\{[^{}|]*\})*(?:\|(?:[^{}|]|\{[^{}|]*\})*)+)\}")
-_PHRASE = re.compile(rf"\{{({'|'.join(PHRASES)})(\d*)\}}")
 _UNNUMBERED = re.compile(r"\{([^{}|.:\d]+)(?=[}.])")
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
@@ -54,15 +52,18 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """The blocks of `data.sample.entity_frames`."""
+    """The blocks of `words/entity_frames.yaml`."""
     found = []
-    for block in FRAMES.strip().split("# ")[1:]:
-        heading, *lines = block.strip().splitlines()
-        name, share, *endings = heading.split()
-        seen = tuple(line for line in lines if not line.endswith(" *"))
-        unseen = tuple(line.removesuffix(" *") for line in lines if line.endswith(" *"))
-        found.append(Block(name, int(share), tuple(endings), seen, unseen))
+    for name, lists in read_words("entity_frames").items():
+        seen = tuple(line for line in lists["문장"] if not line.endswith(" *"))
+        unseen = tuple(line.removesuffix(" *") for line in lists["문장"] if line.endswith(" *"))
+        found.append(Block(name, int(lists["비중"][0]), tuple(lists.get("맺음", ())), seen, unseen))
     return found
+
+
+def phrases() -> dict[str, list[str]]:
+    """The phrases that frames name."""
+    return read_words("entity_phrases")["구절"]
 
 
 def compose_entities(train: int, dev: int, seed: int) -> tuple[list[TaggedText], list[TaggedText]]:
@@ -84,6 +85,9 @@ class _Writer:
         self.rng = rng
         self.blocks = blocks()
         self.slots = Slots(lexicon, rng)
+        self.phrases = phrases()
+        self.phrase = re.compile(rf"\{{({'|'.join(self.phrases)})(\d*)\}}")
+        self.wrong = {pair[0]: pair[1] for pair in read_words("entity_words")["맞춤법"]["틀린 글자"]}
         self.written: set[str] = set()
 
     def sentences(self, name: str, count: int) -> list[TaggedText]:
@@ -108,15 +112,15 @@ class _Writer:
                 if text not in self.written:
                     self.written.add(text)
                     return text, entities
-        raise RuntimeError("data/sample/entity_frames.py has too few frames for so many sentences: add some")
+        raise RuntimeError("data/sample/words/entity_frames.yaml has too few frames for so many sentences: add some")
 
     def _open(self, frame: str) -> str:
         """The frame with its phrases put in and its alternatives chosen: only slots are left."""
 
         def phrase(match: re.Match[str]) -> str:
-            return _UNNUMBERED.sub(rf"{{\g<1>{match[2]}", self.rng.choice(PHRASES[match[1]]))
+            return _UNNUMBERED.sub(rf"{{\g<1>{match[2]}", self.rng.choice(self.phrases[match[1]]))
 
-        opened = _CHOICE.sub(lambda match: self.rng.choice(match[1].split("|")), _PHRASE.sub(phrase, frame))
+        opened = _CHOICE.sub(lambda match: self.rng.choice(match[1].split("|")), self.phrase.sub(phrase, frame))
         return opened if opened == frame else self._open(opened)
 
     def _fill(self, frame: str, development: bool) -> tuple[str, list[NamedEntity]] | None:
@@ -144,10 +148,10 @@ class _Writer:
         if self.rng.random() > _CARELESS:
             return text, entities
         inside = {place for entity in entities for place in range(entity.start, entity.end)}
-        slips = [place for place, letter in enumerate(text) if letter in _WRONG and place not in inside]
+        slips = [place for place, letter in enumerate(text) if letter in self.wrong and place not in inside]
         if slips and self.rng.random() < _MISSPELT:
             place = self.rng.choice(slips)
-            text = text[:place] + _WRONG[text[place]] + text[place + 1 :]
+            text = text[:place] + self.wrong[text[place]] + text[place + 1 :]
         kept = [letter != " " or self.rng.random() >= _SPACE_MISSING for letter in text]
         moved = [sum(kept[:place]) for place in range(len(text) + 1)]
         entities = [NamedEntity(moved[entity.start], moved[entity.end], entity.type) for entity in entities]

@@ -1,4 +1,4 @@
-"""What the slots of `data.sample.entity_frames` stand for: names of the invented world, facts about their bearers, and free words.
+"""What the slots of `words/entity_frames.yaml` stand for: names of the invented world, facts about their bearers, and free words.
 
     cast = Slots(build_lexicon(), random.Random(0)).cast(development=False)
     cast.words("사람")      ->  ("명누봄", "PS")
@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from itertools import permutations
 from typing import Any
 
-from data.sample.entity_words import COUNTRY_SIGNS, DRAWN, WORD_FULL_NAMES, WORD_NAMES, hanja_of, quantity
+from data.sample.entity_words import drawn, hanja_of, quantity
 from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, korean_date
-from data.sample.names import COUNTRIES, FOREIGN_NAMES, PRODUCTS
+from data.sample.names import name_parts
 from data.sample.relation_facts import World
+from data.sample.vocabulary import read_words
 
 Thing = Person | Organisation | Place | Event | str
 """Whatever has a name; people from abroad, offices and countries are their names."""
@@ -31,23 +32,9 @@ _IN_FULL = 0.35
 """How often the place around it is named with a place: 한빛구 새별동."""
 _SLOT = re.compile(r"(?P<key>(?P<name>[^\d.:]+)\d*)(?:\.(?P<fact>\w+))?(?::(?P<low>\d+)-(?P<high>\d+))?")
 
-_GROUPS = {
-    "시군구": ("시", "군", "구"),
-    "고장": ("시", "군"),
-    "동네": ("동", "읍", "면"),
-    "집": ("아파트", "빌라"),
-    "회사": tuple(PRODUCTS),
-    "학교": ("초등학교", "중학교", "고등학교"),
-    "구단": ("축구단", "야구단"),
-}
-"""Slots for several of the lexicon's kinds of places or organisations; for one kind, the slot goes by its name (역, 병원)."""
-_OFFICES = {"관청": ("청", " 보건소", " 교육지원청", " 선거관리위원회"), "경찰서": (" 경찰서", " 소방서")}
-"""What may follow a district's name: 황새벌시청, 황새벌시 보건소."""
 _BORN_AFTER = 1950
 """Of whom the news may tell what people do who have not retired."""
 _FOREIGNERS = 160
-_A_DATE_ELSEWHERE = re.compile("어제|겨울|여름|새벽|일곱|두 번|열두|계절")
-"""What is an entity outside a title, so that titles with it are not for the sample."""
 
 
 def _family_name(person: Person) -> str | None:
@@ -59,7 +46,9 @@ def _in_the_news(person: Person) -> bool:
 
 
 def _title_of_a_work(person: Person) -> str | None:
-    return next((work.title for work in person.works if not _A_DATE_ELSEWHERE.search(work.title)), None)
+    """The first without a word that is an entity elsewhere."""
+    others = read_words("entity_words")["때"]["제목에 없는 때"]
+    return next((work.title for work in person.works if not any(word in work.title for word in others)), None)
 
 
 _OF_PERSON: dict[str, Fact] = {
@@ -109,7 +98,7 @@ class Slots:
         self.rng = rng
         self.kept: set[str] = set()
         pools = _pools(lexicon, rng)
-        decided = {*COUNTRIES, *COUNTRY_SIGNS.values()}
+        decided = {*name_parts("나라")["이름"], *_country_signs()}
         for _, things in pools.values():
             undecided = sorted({name_of(thing) for thing in things} - decided)
             self.kept.update(rng.sample(undecided, round(_KEPT * len(undecided))))
@@ -132,31 +121,37 @@ def _pools(lexicon: Lexicon, rng: random.Random) -> dict[str, tuple[str | None, 
     for organisation in lexicon.organisations:
         kinds.setdefault(organisation.kind, ("OG", []))[1].append(organisation)
     groups = {
-        slot: (kinds[group[0]][0], [one for kind in group for one in kinds[kind][1]]) for slot, group in _GROUPS.items()
+        slot: (kinds[group[0]][0], [one for kind in group for one in kinds[kind][1]])
+        for slot, group in name_parts("종류의 묶음").items()
     }
     districts = groups["시군구"][1]
     offices = {
-        slot: ("OG", [name_of(place) + ending for place in districts for ending in endings])
-        for slot, endings in _OFFICES.items()
+        slot: ("OG", [pattern.format(곳=name_of(place)) for place in districts for pattern in patterns])
+        for slot, patterns in name_parts("관공서").items()
     }
-    foreigners = [" ".join(names) for names in permutations(FOREIGN_NAMES, 2)]
-    signs = list(COUNTRY_SIGNS.values())
+    people, countries, signs = name_parts("사람"), name_parts("나라")["이름"], _country_signs()
+    foreigners = [" ".join(names) for names in permutations(people["외국 이름"], 2)]
     return {
         "사람": ("PS", [person for person in lexicon.persons if _in_the_news(person)]),
         "인물": ("PS", lexicon.persons),
         "외국인": ("PS", rng.sample(foreigners, _FOREIGNERS)),
-        "아이": ("PS", WORD_NAMES),
-        "낱말이름": ("PS", WORD_FULL_NAMES),
+        "아이": ("PS", people["낱말 이름"]),
+        "낱말이름": ("PS", people["낱말 성명"]),
         **groups,
         **kinds,
         **offices,
         "지자체": ("OG", districts),
-        "나라": ("LC", COUNTRIES),
-        "정부": ("OG", [*COUNTRIES, *(f"{country} 정부" for country in COUNTRIES)]),
+        "나라": ("LC", countries),
+        "정부": ("OG", [*countries, *(f"{country} 정부" for country in countries)]),
         "나라한자": ("LC", signs),
         "정부한자": ("OG", signs),
         "축제": (None, lexicon.events),
     }
+
+
+def _country_signs() -> list[str]:
+    """The Hanja by which headlines call a country: 佛."""
+    return [written.split()[1] for written in name_parts("나라")["한자"]]
 
 
 def name_of(thing: Thing) -> str:
@@ -183,8 +178,8 @@ class Cast:
         name = parts["name"]
         if parts["low"]:
             return quantity(self.rng, name, int(parts["low"]), int(parts["high"])), "QT"
-        if name in DRAWN:
-            tag, draw = DRAWN[name]
+        if name in drawn():
+            tag, draw = drawn()[name]
             return draw(self.rng), tag
         tag, known, kept = self.slots.pools[name]
         thing = self.members.get(parts["key"]) or self._draw(parts["key"], known, kept)

@@ -1,10 +1,4 @@
-"""The notation in which the sample's words and sentences are written, and the composer that turns it into Korean.
-
-Words come as blocks of named lists; entries are divided by " / ", and a line that starts with a space goes on:
-
-    # 통학로
-    문제: 보도가 좁다 / 운전자들이 {속도|차선}을(를) 지키지 않다 / 할인점이 들어서다*
-    요구: 보도를 {넓히다|새로 깔다}
+"""The notation in which the entries of `words/` are written, and the composer that turns them into Korean.
 
 A sentence frame has slots in braces, filled from the innermost outwards:
 
@@ -31,18 +25,6 @@ WRITTEN: Register = {"평서": ("ㄴ다",), "과거": ("었다",), "추측": ("�
 """The plain style of encyclopedias and newspapers."""
 
 _INNERMOST = re.compile(r"\{([^{}]*)\}")
-
-
-def parse_blocks(text: str) -> dict[str, dict[str, list[str]]]:
-    """The blocks of `text` by heading, each with its lists by name."""
-    blocks: dict[str, dict[str, list[str]]] = {}
-    for line in re.sub(r"\n +", " ", text).strip().splitlines():
-        if line.startswith("# "):
-            block = blocks.setdefault(line[2:], {})
-        elif line:
-            name, _, entries = line.partition(": ")
-            block[name] = entries.split(" / ")
-    return blocks
 
 
 def likely_first(rng: random.Random, options: Sequence[str]) -> str:

@@ -21,31 +21,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 from data.josa import agree
-from data.sample.names import (
-    BRAND_ENDS,
-    BRANDS,
-    COUNTRIES,
-    EARLIEST_BIRTH,
-    FAMILY_NAMES,
-    FIRST_SYLLABLES,
-    FOREIGN_NAMES,
-    GROUPS,
-    INITIALS,
-    MASCOTS,
-    NOT_NAMES,
-    OCCUPATIONS,
-    ORGANISATIONS,
-    PARTIES,
-    PARTY_LINES,
-    PRODUCTS,
-    RELIGIONS,
-    ROOTS,
-    SECOND_SYLLABLES,
-    SITES,
-    THEMES,
-    TITLE_LEFT,
-    TITLE_RIGHT,
-)
+from data.sample.names import name_parts, occupations, organisation_kinds, place_kinds, religions, roots
+
+_INITIALS = "BDGHJKLMNPSTVXYZ"
 
 NER_TYPES = {"PER": "PS", "ORG": "OG", "LOC": "LC", "DAT": "DT", "NOH": "QT"}
 """KLUE-NER's tag for each of KLUE-RE's entity types; a time of day (TI) has no counterpart there, and POH none in NER."""
@@ -166,7 +144,7 @@ class Lexicon:
 
     def of_kind(self, kind: str) -> list[Place | Organisation]:
         """The places or organisations of one kind (산, 병원), or of a group of kinds (회사, 구단)."""
-        kinds = GROUPS.get(kind, (kind,))
+        kinds = name_parts("종류의 묶음").get(kind, [kind])
         entities: list[Place | Organisation] = [*self.places, *self.organisations]
         return [entity for entity in entities if entity.kind in kinds]
 
@@ -214,7 +192,8 @@ class _Builder:
         return name
 
     def new_brand(self) -> str:
-        return self.new(lambda: self.rng.choice(BRANDS) + self.rng.choice(BRAND_ENDS))
+        parts = name_parts("상표")
+        return self.new(lambda: self.rng.choice(parts["앞"]) + self.rng.choice(parts["뒤"]))
 
     def day(self, first_year: int, last_year: int) -> date:
         start = date(first_year, 1, 1)
@@ -222,37 +201,38 @@ class _Builder:
 
     def make_districts(self) -> list[Place]:
         """14 cities, of which six have three boroughs each, and 16 counties."""
-        roots = iter(self.rng.sample(ROOTS, 48))
-        cities = [Place(root + "시", "시", root) for root, _ in zip(roots, range(14), strict=False)]
-        counties = [Place(root + "군", "군", root) for root, _ in zip(roots, range(16), strict=False)]
-        boroughs = [Place(root + "구", "구", root, cities[n // 3]) for n, root in enumerate(roots) if n < 18]
+        names = iter(self.rng.sample(roots(), 48))
+        cities = [Place(root + "시", "시", root) for root, _ in zip(names, range(14), strict=False)]
+        counties = [Place(root + "군", "군", root) for root, _ in zip(names, range(16), strict=False)]
+        boroughs = [Place(root + "구", "구", root, cities[n // 3]) for n, root in enumerate(names) if n < 18]
         return cities + counties + boroughs
 
     def make_sites(self) -> Iterator[Place]:
         counties = [place for place in self.districts if place.kind == "군"]
         urban = self.districts[6:14] + [place for place in self.districts if place.kind == "구"]
-        for kind, (count, pattern) in SITES.items():
+        for kind, (size, pattern) in place_kinds().items():
             around = counties if kind in {"읍", "면"} else urban if kind in {"동", "아파트", "빌라"} else self.districts
-            for root in self.rng.sample(ROOTS, count):
-                brand = self.new_brand() if "{brand}" in pattern else ""
-                yield Place(pattern.format(root=root, brand=brand), kind, root, self.rng.choice(around))
+            for root in self.rng.sample(roots(), size):
+                brand = self.new_brand() if "{상표}" in pattern else ""
+                yield Place(pattern.format(지명=root, 상표=brand), kind, root, self.rng.choice(around))
 
     def make_organisations(self, places: list[Place]) -> Iterator[Organisation]:
         towns = [place for place in places if place.kind in {"동", "읍", "면"}]
-        for kind, (count, pattern, years, sizes) in ORGANISATIONS.items():
-            seats = self.rng.sample(towns if kind == "주민센터" else self.districts, count)
-            for number, (seat, root) in enumerate(zip(seats, self.rng.sample(ROOTS, count), strict=True)):
-                religion = list(RELIGIONS)[number % len(RELIGIONS)]
-                name = pattern.format(
-                    root=root,
-                    brand=self.new_brand() if "{brand}" in pattern else "",
-                    district=seat.district.name,
-                    town=seat.name,
-                    mascot=MASCOTS[number % len(MASCOTS)],
-                    party=PARTIES[number % len(PARTIES)],
-                    faith=RELIGIONS[religion][0].format(root=root),
+        mascots, parties = name_parts("구단")["상징"], name_parts("정당")["이름"]
+        for kind, known in organisation_kinds().items():
+            seats = self.rng.sample(towns if kind == "주민센터" else self.districts, known.size)
+            for number, (seat, root) in enumerate(zip(seats, self.rng.sample(roots(), known.size), strict=True)):
+                religion = list(religions())[number % len(religions())]
+                name = known.pattern.format(
+                    지명=root,
+                    상표=self.new_brand() if "{상표}" in known.pattern else "",
+                    시군구=seat.district.name,
+                    동네=seat.name,
+                    상징=mascots[number % len(mascots)],
+                    정당=parties[number % len(parties)],
+                    종교=religions()[religion].pattern.format(지명=root),
                 )
-                made = Organisation(name, kind, seat, self.day(*years), self.rng.randint(*sizes))
+                made = Organisation(name, kind, seat, self.day(*known.founded), self.rng.randint(*known.employees))
                 self.describe(made, religion)
                 self.by_kind.setdefault(kind, []).append(made)
                 yield made
@@ -260,14 +240,15 @@ class _Builder:
     def describe(self, made: Organisation, religion: str) -> None:
         """Alias, affiliation, products and, for some, the end of an organisation."""
         rng = self.rng
+        products = organisation_kinds()[made.kind].products
         if made.kind == "대학교":
             made.alias = made.name[:-2]
-        elif made.kind in {*PRODUCTS, "은행", "건설사", "게임사", "방송사"}:
-            made.alias = self.new(lambda: "".join(rng.sample(INITIALS, 3)))
-        if made.kind in PRODUCTS:
-            made.products = [f"{self.new_brand()} {noun}" for noun in rng.sample(PRODUCTS[made.kind].split(), 3)]
+        elif products or made.kind in {"은행", "건설사", "게임사", "방송사"}:
+            made.alias = self.new(lambda: "".join(rng.sample(_INITIALS, 3)))
+        if products:
+            made.products = [f"{self.new_brand()} {noun}" for noun in rng.sample(products, 3)]
         if made.kind == "정당":
-            made.affiliation = rng.choice(PARTY_LINES)
+            made.affiliation = rng.choice(name_parts("정당")["노선"])
         elif made.kind == "종교단체":
             made.affiliation = religion
         if made.kind not in {"주민센터", "의회", "부대"} and rng.random() < 0.1:
@@ -301,34 +282,36 @@ class _Builder:
         for _ in range(count):
             person = self.make_person(self.day(1930, 1980), occupation="종교인")
             person.religion = person.employer.affiliation or ""
-            person.title = RELIGIONS[person.religion][1]
+            person.title = religions()[person.religion].title
             yield person
 
     def make_person(self, born: date, family: str | None = None, occupation: str | None = None) -> Person:
         rng = self.rng
-        open_to = [name for name in OCCUPATIONS if name != "종교인" and born.year >= EARLIEST_BIRTH.get(name, 0)]
+        open_to = [name for name, of in occupations().items() if name != "종교인" and born.year >= of.earliest_birth]
         occupation = occupation or rng.choice(open_to)
-        titles, employers, _ = OCCUPATIONS[occupation]
         died = self.day(max(born.year + 45, 1985), 2019) if born.year < 1950 and rng.random() < 0.75 else None
         foreign = family is None and rng.random() < 0.05
+        abroad = name_parts("사람")["외국 이름"]
         person = Person(
-            name=self.new(lambda: " ".join(rng.sample(FOREIGN_NAMES, 2)) if foreign else self.person_name(family)),
+            name=self.new(lambda: " ".join(rng.sample(abroad, 2)) if foreign else self.person_name(family)),
             occupation=occupation,
-            title=rng.choice(titles),
-            country=rng.choice(COUNTRIES) if foreign else "대한민국",
+            title=rng.choice(occupations()[occupation].titles),
+            country=rng.choice(name_parts("나라")["이름"]) if foreign else "대한민국",
             born=born,
             birthplace=rng.choice(self.districts),
             residence=rng.choice(self.districts),
             school=self.founded_before(born.year + 18, ["대학교"] if rng.random() < 0.75 else ["고등학교"]),
-            employer=self.founded_before(min(died.year - 2 if died else 2014, born.year + 38), list(employers)),
+            employer=self.founded_before(
+                min(died.year - 2 if died else 2014, born.year + 38), occupations()[occupation].employers
+            ),
             died=died,
         )
         if died:
             person.deathplace = rng.choice(self.districts)
         if rng.random() < 0.3:
-            person.alias = rng.choice(ROOTS)
+            person.alias = rng.choice(roots())
         if rng.random() < 0.35:
-            person.religion = rng.choice(list(RELIGIONS))
+            person.religion = rng.choice(list(religions()))
         return person
 
     def founded_before(self, year: int, kinds: list[str]) -> Organisation:
@@ -338,14 +321,15 @@ class _Builder:
         return self.rng.choice(early) if early else min(found, key=lambda organisation: organisation.founded)
 
     def person_name(self, family: str | None = None) -> str:
+        parts = name_parts("사람")
         while True:
-            first, second = self.rng.choice(FIRST_SYLLABLES), self.rng.choice(SECOND_SYLLABLES)
-            if first != second and first + second not in NOT_NAMES:
-                return (family or self.rng.choice(FAMILY_NAMES)) + first + second
+            first, second = self.rng.choice(parts["첫 글자"]), self.rng.choice(parts["끝 글자"])
+            if first != second and first + second not in parts["쓰지 않는 이름"]:
+                return (family or self.rng.choice(parts["성"])) + first + second
 
     def make_works(self, persons: list[Person]) -> Iterator[Work]:
         for person in persons:
-            kind = OCCUPATIONS[person.occupation][2]
+            kind = occupations()[person.occupation].work
             if kind is None:
                 continue
             last = person.died.year if person.died else 2019
@@ -356,10 +340,11 @@ class _Builder:
                 yield work
 
     def work_title(self) -> str:
-        left, right = self.rng.choice(TITLE_LEFT), self.rng.choice(TITLE_RIGHT)
+        before, after = name_parts("작품")["앞"], name_parts("작품")["뒤"]
+        left, right = self.rng.choice(before), self.rng.choice(after)
         if self.rng.random() < 0.15:
-            return agree(f"{right}과(와) {self.rng.choice([word for word in TITLE_RIGHT if word != right])}")
-        return f"{left} {right}".replace("_", " ")
+            return agree(f"{right}과(와) {self.rng.choice([word for word in after if word != right])}")
+        return f"{left} {right}"
 
     def link(self, persons: list[Person], organisations: list[Organisation]) -> None:
         """Who works together, who leads, who founded, and which organisation belongs to which."""
@@ -389,7 +374,7 @@ class _Builder:
                 organisation.parent.members.append(organisation)
 
     def make_event(self, place: Place) -> Event:
-        theme = self.rng.choice(THEMES)
+        theme = self.rng.choice(name_parts("축제")["주제"])
         host = self.rng.choice(self.by_kind["재단"] + self.by_kind["협회"])
         name = f"{place.name[:-1]} {theme} 축제"
         return Event(name, "축제", place, host, self.day(1984, 2012), theme)

@@ -1,174 +1,106 @@
-"""The syllables, words and patterns from which `data.sample.lexicon` composes its invented names.
+"""What `data.sample.lexicon` composes its invented names of: the tables of `words/`, ready for use.
 
-    황새 + 벌 + 시  →  황새벌시         심 + 새린  →  심새린         라비 + 벨 + 전자  →  라비벨전자         느린 + 정거장  →  느린 정거장
-
-Combinations that are known to be somebody's or some place's are taken out.
+황새 + 벌 + 시  →  황새벌시         심 + 새린  →  심새린         라비 + 벨 + 전자  →  라비벨전자         느린 + 정거장  →  느린 정거장
 """
 
+from functools import cache
+from typing import NamedTuple
 
-def _words(table: str) -> list[str]:
-    return table.split()
+from data.sample.vocabulary import read_words
 
 
-ROOT_STARTS = _words("""
-    갈대 거북 구름 굽은 까치 꽃담 너럭 노루 누에 느릅 달래 도토리 돌배 들국 머루 메아리 모래 미나리 바위 박새 방울 보리 부엉
-    비늘 산들 살구 서리 솔개 싸리 쑥대 안개 앵두 억새 오소리 옹달 윗들 이끼 자작 장승 제비 조약 종달 찔레 청솔 토란 파랑 하늬
-    황새 흰돌 곰취
-""")
-ROOT_ENDS = _words("""
-    골 내 들 마루 못 뫼 밭 벌 샘 숲 실 여울 울 재 치 터
-""")
-REAL_ROOTS = frozenset(
-    _words("""
-    까치울 황새울 버들골 장승재 구름재 바위골 까치재 박새울 까치골 모래내 비늘치 방울샘 갈대숲 서리들
-""")
-)
-ROOTS = [start + end for start in ROOT_STARTS for end in ROOT_ENDS if start + end not in REAL_ROOTS]
-FAMILY_NAMES = _words("""
-    강 고 구 권 길 나 노 도 류 맹 명 모 문 민 반 방 배 변 봉 서 선 설 소 송 심 안 양 어 엄 여 연 염 오 옥 우 원
-    위 유 윤 은 임 장 전 정 조 주 지 진 차 채 천 최 추 탁 태 표 피 하 한 함 허 현 홍 황
-""")
-FIRST_SYLLABLES = _words("""
-    가 겨 누 다 단 달 담 도 두 라 려 루 마 모 물 바 보 봄 새 선 소 솔 슬 아 여 온 찬 초 푸 한 해 휘
-""")
-SECOND_SYLLABLES = _words("""
-    겸 늘 단 담 든 들 람 랑 래 령 록 루 린 별 봄 빛 샘 솔 솜 안 온 울 웅 율 음 잎 찬 채 향 휘
-""")
-NOT_NAMES = frozenset(
-    _words("""
-    가람 가단 가든 가온 가을 가채 가울 겨울 다온 다솜 다들 다루 다음 다단 다담 달안 달랑 담음 담온 도단 도담 도래 도루
-    도안 도찬 두들 두루 두단 두음 라온 라루 라단 라음 마늘 마루 마음 마찬 마단 마들 모래 모음 모루 모든 모들 모단 물음 물들
-    물안 물온 바늘 바람 바래 바루 바울 바단 바랑 보람 보루 보온 보린 보별 보단 보안 보들 봄봄 봄들 새들 새록 새봄 새롬 새찬
-    새단 선향 선율 선별 선들 선든 선단 선채 선안 소담 소음 소들 소온 소향 소단 소율 솔단 솔음 솔찬 슬린 슬단 아들 아람 아래
-    아린 아찬 아랑 아향 아음 아단 여든 여울 여들 여단 온음 온찬 온단 온들 찬단 찬담 찬음 초록 초안 초음 초단 초향 푸들 푸린
-    푸단 한들 한솔 한음 한율 한찬 한담 한단 한별 한봄 한빛 해든 해솔 해안 해온 해찬 해들 해음 해단 해랑 휘단 휘음 누룩 누음
-    누들 누단 려음 려단 루단 루음 단음 단향 단단 단들 담단 단안
-""")
-)
-FOREIGN_NAMES = _words("""
-    마렌 올벤 티오 라스켈 넬라 도브린 유나스 카르벨 엘린 모라트 피에타 솔렌 다닐 베스코 이레나 할도르 로벤 시카르 아델 틴마르
-    오르반 레스크 밀라 코르넬 세반 토를리
-""")
-COUNTRIES = ("프랑스", "독일", "캐나다", "베트남", "노르웨이", "브라질", "호주", "인도")
-BRANDS = _words("""
-    가비 나르 다온 델루 도르 라비 로넬 루오 마온 모아 미로 바론 베르 보담 비온 사르 세르 소네 아델 아르 에르 오름 우담 유벨
-    이로 자온 카르 타온 테온 파올 하르 호담
-""")
-BRAND_ENDS = _words("""
-    넥 담 델 디온 라인 로스 롬 루 린 메이 바 벨 빈 사 센 솜 아드 온 올 젠 콘 탄 트로 펠 한
-""")
-INITIALS = "BDGHJKLMNPSTVXYZ"
+class Occupation(NamedTuple):
+    """A group of occupations."""
 
-TITLE_LEFT = _words("""
-    느린 젖은 푸른 낡은 조용한 일곱_번째 마지막 어린 붉은 기울어진 잠들지_않는 길_잃은 이름_없는 먼 늦은 하얀 두_번째 흔들리는
-    눈먼 빈 떠도는 오래된 숨은 반짝이는 서툰 외로운 거꾸로_걷는 날지_못하는 노래하는 얼어붙은 사라진 겨울의 안개의 모래의 거울의
-    바다의 골목의 새벽의 유리의 종이의 별들의 여름의 어제의 그림자의 강물의 다락방의 열두_시의 섬의 북쪽의 나무의 소금의
-""")
-TITLE_RIGHT = _words("""
-    정거장 우산 나침반 등대 편지 지도 시계 의자 극장 정원 사다리 약속 항해 손님 자전거 계단 창문 도시 숲 식탁 열쇠 가방 기차
-    호수 풍경 피아노 사진관 병사 마을 여행자 주머니 노래 책방 연못 들판 별자리 고양이 왕국 언덕 다리 방앗간 문장 침묵 농담 계절
-    아이들 이웃 수첩 문 유산 불빛 기억 항구 소년 소녀 목격자 발자국 상자 대답 질문
-""")
-PRODUCTS = {
-    "전자": "청소기 냉장고 세탁기 노트북 이어폰 공기청정기 카메라 태블릿",
-    "식품": "두유 라면 김치 만두 요구르트 초콜릿 된장 과자",
-    "제약": "감기약 연고 소화제 비타민 진통제 안약",
-    "통신": "요금제 공유기 메신저 지도앱",
-    "가구": "침대 책상 소파 책장 의자",
-    "화장품": "로션 비누 샴푸 립밤 크림",
-}
-THEMES = _words("""
-    국화 메밀꽃 반딧불이 빙어 사과 달빛 인형극 재즈 책 억새 도자기 연날리기 유채 갯벌 별빛 마임 막걸리 눈꽃 단풍 호박
-""")
+    titles: list[str]
+    employers: list[str]
+    """Kinds of organisation that employ such people."""
+    work: str | None
+    """The kind of work that they make, if any."""
+    earliest_birth: int
+    """The year before which nobody of the occupation is born."""
 
-# Occupation group: titles, kinds of employer, and the kind of work that such a person makes.
-OCCUPATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str | None]] = {
-    "가수": (("가수", "싱어송라이터", "재즈 가수"), ("연예기획사",), "음반"),
-    "배우": (("배우", "뮤지컬 배우", "연극배우"), ("연예기획사", "극단"), "연극"),
-    "소설가": (("소설가", "동화 작가", "추리 소설가"), ("출판사",), "소설"),
-    "시인": (("시인", "수필가", "평론가"), ("출판사", "대학교"), "시집"),
-    "화가": (("화가", "판화가", "그림책 작가"), ("대학교", "재단"), "그림책"),
-    "영화감독": (("영화감독", "다큐멘터리 감독", "애니메이션 감독"), ("영화사",), "영화"),
-    "드라마 작가": (("드라마 작가", "방송 작가"), ("방송사",), "드라마"),
-    "게임 개발자": (("게임 기획자", "프로그래머"), ("게임사",), "게임"),
-    "축구 선수": (("공격수", "미드필더", "골키퍼", "수비수"), ("축구단",), None),
-    "야구 선수": (("투수", "포수", "내야수", "외야수"), ("야구단",), None),
-    "기업인": (("기업인", "경영인"), ("전자", "식품", "제약", "통신", "가구", "화장품", "건설사"), None),
-    "정치인": (("정치인", "시의원", "군수"), ("정당",), None),
-    "과학자": (("물리학자", "생물학자", "화학자", "천문학자"), ("연구소", "대학교"), None),
-    "의사": (("의사", "외과 의사", "소아과 의사"), ("병원",), None),
-    "요리사": (("요리사", "제빵사"), ("식품", "재단"), None),
-    "언론인": (("기자", "앵커", "논설위원"), ("신문사", "방송사"), None),
-    "건축가": (("건축가", "조경가"), ("건설사", "대학교"), None),
-    "종교인": (("승려", "목사", "신부"), ("종교단체",), None),
-}
 
-EARLIEST_BIRTH = {"축구 선수": 1952, "야구 선수": 1954, "게임 개발자": 1965}
+class OrganisationKind(NamedTuple):
+    """A kind of organisation."""
 
-# Kind of organisation: how many, the pattern of its name ({root}, {brand}, {district}), the years of its founding, its size.
-ORGANISATIONS: dict[str, tuple[int, str, tuple[int, int], tuple[int, int]]] = {
-    "초등학교": (36, "{root}초등학교", (1925, 2012), (20, 80)),
-    "중학교": (30, "{root}중학교", (1938, 2010), (25, 70)),
-    "고등학교": (30, "{root}고등학교", (1935, 2008), (30, 95)),
-    "대학교": (26, "{root}대학교", (1946, 1996), (240, 1800)),
-    "어린이집": (20, "{root}어린이집", (1988, 2016), (6, 24)),
-    "병원": (26, "{root}병원", (1952, 2012), (90, 1900)),
-    "요양원": (18, "{root}요양원", (1995, 2016), (14, 70)),
-    "동물보호소": (14, "{root}동물보호소", (2000, 2015), (3, 16)),
-    "은행": (8, "{brand}은행", (1956, 2008), (600, 9000)),
-    "전자": (12, "{brand}전자", (1962, 2010), (150, 14000)),
-    "식품": (14, "{brand}식품", (1955, 2012), (60, 3200)),
-    "제약": (10, "{brand}제약", (1948, 2009), (80, 2400)),
-    "통신": (8, "{brand}통신", (1984, 2011), (120, 5200)),
-    "가구": (8, "{brand}가구", (1965, 2013), (40, 900)),
-    "화장품": (8, "{brand}화장품", (1971, 2014), (50, 1500)),
-    "건설사": (14, "{brand}건설", (1958, 2006), (90, 3600)),
-    "게임사": (12, "{brand}게임즈", (1997, 2015), (20, 1300)),
-    "벤처기업": (14, "{brand}랩", (2001, 2017), (5, 140)),
-    "버스회사": (14, "{root}여객", (1961, 1999), (60, 420)),
-    "신문사": (12, "{root}일보", (1946, 2009), (60, 420)),
-    "방송사": (8, "{root}방송", (1957, 2011), (120, 900)),
-    "출판사": (14, "{root}출판사", (1954, 2014), (4, 130)),
-    "연예기획사": (14, "{brand}엔터테인먼트", (1958, 2016), (15, 380)),
-    "영화사": (12, "{brand}필름", (1952, 2015), (8, 120)),
-    "극단": (10, "극단 {root}", (1954, 2014), (9, 45)),
-    "축구단": (14, "{district} FC", (1968, 2013), (40, 130)),
-    "야구단": (10, "{district} {mascot}", (1971, 2013), (60, 150)),
-    "정당": (8, "{party}당", (1987, 2016), (70, 400)),
-    "의회": (16, "{district}의회", (1991, 1995), (15, 60)),
-    "연구소": (16, "{root}연구소", (1959, 2014), (20, 640)),
-    "재단": (14, "{root}재단", (1970, 2015), (5, 90)),
-    "협회": (14, "{root}협회", (1953, 2011), (6, 80)),
-    "종교단체": (12, "{faith}", (1908, 1970), (5, 60)),
-    "주민센터": (20, "{town} 주민센터", (1982, 2010), (12, 34)),
-    "부대": (10, "{root}부대", (1953, 1986), (300, 2400)),
-}
-MASCOTS = _words("""
-    나이츠 드래곤스 호크스 돌핀스 폭스 래빗스 이글릿 스톰 코요테 캡틴스 레오파드 펭귄스
-""")
-PARTIES = ["새물결", "내일살림", "푸른살림", "함께걷기", "너른들", "바른소리", "둥근빛", "첫걸음"]
-PARTY_LINES = ("진보주의", "보수주의", "중도주의", "환경주의", "자유주의")
-GROUPS = {"회사": tuple(PRODUCTS), "구단": ("축구단", "야구단")}
-RELIGIONS = {"불교": ("{root}사", "승려"), "천주교": ("{root}성당", "신부"), "개신교": ("{root}교회", "목사")}
-"""Each religion's pattern of a house's name, and the title of who serves there."""
+    size: int
+    """How many there are."""
+    pattern: str
+    """Of the name."""
+    founded: tuple[int, int]
+    """The first and the last year."""
+    employees: tuple[int, int]
+    """The fewest and the most."""
+    post: str
+    """What its head is called; empty where whoever the world made head is no such thing."""
+    products: list[str]
 
-# Kind of place below a district: how many and the pattern of its name.
-SITES: dict[str, tuple[int, str]] = {
-    "동": (44, "{root}동"),
-    "읍": (16, "{root}읍"),
-    "면": (26, "{root}면"),
-    "산": (26, "{root}산"),
-    "강": (18, "{root}강"),
-    "섬": (16, "{root}섬"),
-    "역": (30, "{root}역"),
-    "도서관": (24, "{root}도서관"),
-    "박물관": (16, "{root}박물관"),
-    "시장": (20, "{root}시장"),
-    "공원": (18, "{root}공원"),
-    "아파트": (26, "{root}아파트"),
-    "빌라": (18, "{root}빌라"),
-    "도로": (20, "{root}로"),
-    "소각장": (12, "{root}소각장"),
-    "정수장": (12, "{root}정수장"),
-    "공장": (16, "{brand}화학 공장"),
-}
+
+class PlaceKind(NamedTuple):
+    """A kind of place below a district."""
+
+    size: int
+    """How many there are."""
+    pattern: str
+    """Of the name."""
+
+
+class Religion(NamedTuple):
+    pattern: str
+    """Of a house's name."""
+    title: str
+    """Of who serves there."""
+
+
+def name_parts(block: str) -> dict[str, list[str]]:
+    """A block of `words/names.yaml`."""
+    return read_words("names")[block]
+
+
+@cache
+def roots() -> list[str]:
+    """What names of places begin with: 황새벌."""
+    parts = name_parts("지명")
+    return [start + end for start in parts["앞"] for end in parts["뒤"] if start + end not in parts["실재"]]
+
+
+@cache
+def occupations() -> dict[str, Occupation]:
+    return {
+        name: Occupation(
+            lists["직함"], lists["일터"], next(iter(lists.get("작품", ())), None), int(lists.get("출생", ["0"])[0])
+        )
+        for name, lists in read_words("occupations").items()
+    }
+
+
+@cache
+def organisation_kinds() -> dict[str, OrganisationKind]:
+    return {
+        kind: OrganisationKind(
+            int(lists["수"][0]),
+            lists["이름"][0],
+            _range(lists["설립"][0]),
+            _range(lists["규모"][0]),
+            "".join(lists.get("직책", ["대표"])),
+            lists.get("제품", []),
+        )
+        for kind, lists in read_words("organisations").items()
+    }
+
+
+@cache
+def place_kinds() -> dict[str, PlaceKind]:
+    return {kind: PlaceKind(int(lists["수"][0]), lists["이름"][0]) for kind, lists in read_words("places").items()}
+
+
+@cache
+def religions() -> dict[str, Religion]:
+    return {name: Religion(*entries) for name, entries in name_parts("종교").items()}
+
+
+def _range(written: str) -> tuple[int, int]:
+    """Both ends of 1925-2012."""
+    low, high = written.split("-")
+    return int(low), int(high)

@@ -10,13 +10,11 @@ The facts of one page agree with those of the others. What is told beyond the le
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
-from data.sample import subjects_people, subjects_world
-from data.sample.grammar import WRITTEN, Composer, likely_first, parse_blocks
+from data.sample.grammar import WRITTEN, Composer, likely_first
 from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
-from data.sample.names import ROOTS
-from data.sample.page_frames import CAST, EVENT, HISTORY, ORGANISATION, PERSON, PLACE, WORK
+from data.sample.names import roots
+from data.sample.vocabulary import Blocks, read_words
 
 Entity = Person | Organisation | Place | Work | Event
 
@@ -58,7 +56,8 @@ class _Page:
         years = [first, *sorted(self.rng.sample(range(first + 1, last + 1), count - 1))]
         for number, year in zip(chosen, years, strict=True):
             self.slots["해"] = str(year)
-            wording = likely_first(self.rng, HISTORY[:3] if number == 0 else HISTORY)
+            wordings = _frames("모두")["역사"]
+            wording = likely_first(self.rng, wordings[:3] if number == 0 else wordings)
             sentences.append(self.composer.write(wording.replace("{사건", "{" + events[number])))
         self.add_lines(heading, self.paragraphs(sentences))
 
@@ -94,9 +93,14 @@ def subjects(lexicon: Lexicon) -> list[Entity]:
     return [*lexicon.persons, *covered, *lexicon.works, *lexicon.events]
 
 
-@lru_cache(maxsize=1)
-def _words() -> dict[str, dict[str, list[str]]]:
-    return parse_blocks(subjects_people.TEXT) | parse_blocks(subjects_world.TEXT)
+def _words() -> Blocks:
+    """What is said of each kind of subject."""
+    return read_words("page_subjects_people") | read_words("page_subjects_world")
+
+
+def _frames(subject: str) -> dict[str, list[str]]:
+    """The sentences of each section, in several wordings divided by " // ", in the order in which a page tells them."""
+    return read_words("page_frames")[subject]
 
 
 def _block_of(kind: str) -> str:
@@ -131,14 +135,14 @@ def _person(rng: random.Random, lexicon: Lexicon, person: Person) -> _Page:
         "향년": str(person.died.year - person.born.year) if person.died else None,
     }
     page = _Page(rng, _known(facts), {**words, "여담": _words()["누구나"]["여담"]}, past=person.died is not None)
-    page.add("개요", PERSON["개요"], keep=0.85)
-    page.add("생애", PERSON["생애"], keep=0.8)
+    page.add("개요", _frames("사람")["개요"], keep=0.85)
+    page.add("생애", _frames("사람")["생애"], keep=0.8)
     start = person.born.year + (19 if person.occupation.endswith("선수") else 25) + rng.randint(0, 4)
     end = min(start + (18 if person.occupation.endswith("선수") else 40), person.died.year if person.died else 2019)
     page.add_history("선수 경력" if person.occupation.endswith("선수") else "활동", words["활동"], start, end)
     page.add_lines("작품", [f"《{work.title}》 ({work.released.year}년, {work.kind})" for work in person.works])
-    page.add("특징과 평가", PERSON["특징"])
-    page.add("여담", PERSON["여담"], keep=0.8)
+    page.add("특징과 평가", _frames("사람")["특징"])
+    page.add("여담", _frames("사람")["여담"], keep=0.8)
     return page
 
 
@@ -164,12 +168,12 @@ def _organisation(rng: random.Random, lexicon: Lexicon, subject: Organisation) -
         "인물직함": people[0].title if people else None,
     }
     page = _Page(rng, _known(facts), words)
-    page.add("개요", ORGANISATION["개요"], keep=0.85)
+    page.add("개요", _frames("단체")["개요"], keep=0.85)
     page.add_history("역사", words["연혁"], subject.founded.year, subject.dissolved.year if subject.dissolved else 2019)
-    page.add("특징", ORGANISATION["특징"])
-    page.add("제품", ORGANISATION["제품"])
-    page.add("행사", ORGANISATION["행사"], keep=0.8)
-    page.add("인물", ORGANISATION["인물"], keep=0.8)
+    page.add("특징", _frames("단체")["특징"])
+    page.add("제품", _frames("단체")["제품"])
+    page.add("행사", _frames("단체")["행사"], keep=0.8)
+    page.add("인물", _frames("단체")["인물"], keep=0.8)
     if subject.members:
         page.add_lines("회원 단체", [member.name for member in subject.members])
     return page
@@ -192,15 +196,15 @@ def _work(rng: random.Random, lexicon: Lexicon, work: Work) -> _Page:
         "무대": rng.choice(plot["무대"]),
     }
     page = _Page(rng, _known(facts), {**words[work.kind], **words["등장인물"]})
-    page.add("개요", WORK["개요"], keep=0.9)
+    page.add("개요", _frames("작품")["개요"], keep=0.9)
     if "주제" not in words[work.kind]:
         twice = rng.choice(("전개", "위기"))
         scenes = [scene for step in _ACTS for scene in rng.sample(plot[step], 2 if step == twice else 1)]
         page.add_lines("줄거리", page.paragraphs([page.composer.write("{" + scene + "+평서}.") for scene in scenes]))
-        page.add_lines("등장인물", [page.composer.write(frame) for frame in CAST])
-    page.add("제작", WORK["제작"], keep=0.8)
-    page.add("반응", WORK["반응"], keep=0.8)
-    page.add("여담", WORK["여담"])
+        page.add_lines("등장인물", [page.composer.write(frame) for frame in _frames("작품")["등장인물"]])
+    page.add("제작", _frames("작품")["제작"], keep=0.8)
+    page.add("반응", _frames("작품")["반응"], keep=0.8)
+    page.add("여담", _frames("작품")["여담"])
     return page
 
 
@@ -213,15 +217,15 @@ def _place(rng: random.Random, lexicon: Lexicon, place: Place) -> _Page:
         "종류": _NOUN.get(place.kind, place.kind),
         "상위": place.parent.full_name if place.parent else "대한민국",
         "이웃": rng.choice(near) if near else None,
-        "옛이름": rng.choice(ROOTS),
-        "교통수단": rng.choice(("버스", "자동차", "자전거")),
+        "옛이름": rng.choice(roots()),
+        "교통수단": rng.choice(_frames("장소")["교통수단"]),
     }
     page = _Page(rng, _known(facts), words)
-    page.add("개요", PLACE["개요"], keep=0.8)
+    page.add("개요", _frames("장소")["개요"], keep=0.8)
     page.add_history("역사", words["연혁"], rng.randint(1912, 1960), 2019)
-    page.add("지리" if place.kind in _NATURE else "시설", PLACE["지리"])
-    page.add("산업" if place.kind in _NATURE else "즐길 거리", PLACE["생활"])
-    page.add("교통", PLACE["교통"])
+    page.add("지리" if place.kind in _NATURE else "시설", _frames("장소")["지리"])
+    page.add("산업" if place.kind in _NATURE else "즐길 거리", _frames("장소")["생활"])
+    page.add("교통", _frames("장소")["교통"])
     return page
 
 
@@ -236,10 +240,10 @@ def _event(rng: random.Random, lexicon: Lexicon, event: Event) -> _Page:
         "첫개최일": korean_date(event.first_held),
     }
     page = _Page(rng, _known(facts), words)
-    page.add("개요", EVENT["개요"])
+    page.add("개요", _frames("축제")["개요"])
     page.add_history("역사", words["연혁"], event.first_held.year, 2019)
-    page.add("행사", EVENT["행사"])
-    page.add("특징", EVENT["특징"])
+    page.add("행사", _frames("축제")["행사"])
+    page.add("특징", _frames("축제")["특징"])
     return page
 
 

@@ -8,7 +8,7 @@ per:employee_of, and to which they stand as org:top_members/employees:
     RELATIONS["employer"]              ->  ("per:employee_of", "org:top_members/employees")
     world.related(person, "새솔대학교")   ->  True, if that is the employer, the school, … of the person
 
-A sentence of the sample states facts by attribute (`data.sample.relation_frames`), so that it and its label cannot disagree. `related` is wider:
+A sentence of the sample states facts by attribute (`words/relation_frames.yaml`), so that it and its label cannot disagree. `related` is wider:
 everything known to join two entities, and whatever a reader might take for it (all of a family, the city around a birthplace),
 so that no_relation is claimed of strangers only.
 """
@@ -18,7 +18,7 @@ from datetime import date
 from functools import lru_cache
 
 from data.sample.lexicon import Event, Lexicon, Organisation, Person, Place, Work, korean_date
-from data.sample.names import OCCUPATIONS
+from data.sample.names import occupations, organisation_kinds
 
 Fact = Person | Organisation | Place | Work | Event | str
 
@@ -98,22 +98,6 @@ _TYPES = {
     "religion": "ORG",
     "employees": "NOH",
 }
-_POSTS = {
-    **dict.fromkeys(("초등학교", "중학교", "고등학교"), "교장"),
-    **dict.fromkeys(("어린이집", "요양원"), "원장"),
-    **dict.fromkeys(("방송사", "신문사", "영화사", "출판사", "버스회사"), "사장"),
-    **dict.fromkeys(("극단", "축구단", "야구단"), "단장"),
-    **dict.fromkeys(("연구소", "동물보호소"), "소장"),
-    **dict.fromkeys(("의회", "주민센터", "부대", "종교단체"), ""),
-    "대학교": "총장",
-    "병원": "병원장",
-    "은행": "은행장",
-    "재단": "이사장",
-    "협회": "회장",
-}
-"""What the head of each kind of organisation is called (대표, if not listed); '' where whoever the world made head is no such thing."""
-
-
 _ESTABLISHED_BY_LAW = {"의회", "주민센터", "부대"}
 """Kinds of organisation that nobody founds."""
 
@@ -174,7 +158,7 @@ class World:
         for organisation in lexicon.organisations:
             if organisation.founder and organisation.kind not in _ESTABLISHED_BY_LAW:
                 self.founded.setdefault(organisation.founder, []).append(organisation)
-            if organisation.head and not organisation.dissolved and _POSTS.get(organisation.kind, "대표"):
+            if organisation.head and not organisation.dissolved and _post(organisation):
                 self.led.setdefault(organisation.head, []).append(organisation)
         for work in lexicon.works:
             self.published.setdefault(work.publisher, []).append(work)
@@ -230,7 +214,7 @@ def _words_of_person(world: World, person: Person) -> set[str]:
         *(name for other in people | organisations for name in (other.name, other.alias) if name),
         *(name for place in places if place for name in _around(place)),
         *(word for day in (person.born, person.died) for word in _dates(day)),
-        *(word for titles, _, _ in [OCCUPATIONS[person.occupation]] for word in titles),
+        *occupations()[person.occupation].titles,
         *(_post(one) for one in organisations),
         *(work.title for work in world.lexicon.works if work.creator is person),
         person.country,
@@ -276,7 +260,7 @@ def _year(day: date | None) -> list[Fact]:
 
 
 def _post(organisation: Organisation) -> str:
-    return _POSTS.get(organisation.kind, "대표")
+    return organisation_kinds()[organisation.kind].post
 
 
 def _one(fact: Fact | None) -> list[Fact]:

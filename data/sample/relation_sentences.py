@@ -1,6 +1,7 @@
 """Sentences of the invented world that know what stands where in them.
 
-A scene has roles, and open places for phrases about whoever plays them. Chosen and filled, it becomes text in steps:
+A scene of `words/relation_frames.yaml` has roles, and open places for phrases about whoever plays them. Chosen and filled, it becomes
+text in steps:
 
     {p+소개}은(는) {d} {x}에서 {q+소개}을(를) 만났다.
     {p.employer} 소속 {p.title} {p}은(는) {d} {x}에서 {q}({q.alias})을(를) 만났다.
@@ -19,7 +20,7 @@ from functools import lru_cache
 from data.josa import agree
 from data.sample.lexicon import Organisation, Person
 from data.sample.relation_facts import ALTERNATE, Fact, World, attribute_of, names, stated_relation, type_of
-from data.sample.relation_frames import PHRASES, SCENES
+from data.sample.vocabulary import read_words
 
 Cast = dict[str, Person | Organisation]
 
@@ -89,11 +90,13 @@ class Sentence:
 @lru_cache(maxsize=1)
 def _frames() -> tuple[dict[str, list[Frame]], list[Frame]]:
     """The phrases by where they may stand, and the scenes."""
-    phrases: dict[str, list[Frame]] = {}
-    for block in PHRASES.strip().split("# ")[1:]:
-        place, *lines = block.strip().splitlines()
-        phrases[place] = [Frame(line, place) for line in lines]
-    return phrases, [Frame(line) for line in SCENES.strip().splitlines()]
+    words = read_words("relation_frames")
+    phrases = {
+        f"{role} {what}": [Frame(line, f"{role} {what}") for line in lines]
+        for role in ("p", "o")
+        for what, lines in words[role].items()
+    }
+    return phrases, [Frame(line) for line in words["장면"]["문장"]]
 
 
 class SentenceWriter:

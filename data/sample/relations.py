@@ -187,7 +187,9 @@ class _Drawing:
             if fitting := _fitting(pairs, request, crowd if attempt < _ATTEMPTS // 2 else 1):
                 self.written.add(sentence.text)
                 return sentence, pairs, self.rng.choice(fitting)
-        raise RuntimeError(f"data/sample/relation_frames.py has too few phrases for {request.made_for}: add some")
+        raise RuntimeError(
+            f"data/sample/words/relation_frames.yaml has too few phrases for {request.made_for}: add some"
+        )
 
     def _second(
         self, pairs: list[_Labelled], first: _Labelled, left: Counter[_Request], unseen: bool

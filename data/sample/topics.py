@@ -1,7 +1,6 @@
 """The topics of the sample's petitions: what each is about, who writes, what is wrong, why, and what is asked for.
 
-A topic is a block of word lists in the notation of `data.sample.grammar`; the words themselves stand in `data.sample.topics_living` and
-`data.sample.topics_society`, so that someone who knows no Python can add to them. The lists of a topic:
+A topic is a block of lists in `words/petition_topics_*.yaml`:
 
     분류 (the archive's category)   시설 (the kind of place or organisation it is about)   기관 (who is responsible)   이곳 (how to point back)
     현장 글쓴이 대상 화제           noun phrases: the scene, the writer, those affected, the theme
@@ -9,13 +8,9 @@ A topic is a block of word lists in the notation of `data.sample.grammar`; the w
                                      what may be said against it, demands, hopes
 """
 
-from functools import lru_cache
-
-from data.sample import topics_living, topics_society
-from data.sample.grammar import parse_blocks
+from data.sample.vocabulary import Blocks, read_words
 
 
-@lru_cache(maxsize=1)
-def topics() -> dict[str, dict[str, list[str]]]:
+def topics() -> Blocks:
     """Every topic's lists, by the topic's heading."""
-    return parse_blocks(topics_living.TEXT) | parse_blocks(topics_society.TEXT)
+    return read_words("petition_topics_living") | read_words("petition_topics_society")

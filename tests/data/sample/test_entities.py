@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from data.cleaning import normalize
 from data.entities import bio_tags, entities_of, read_entities
 from data.sample import files as sample_files
-from data.sample.entities import blocks, compose_entities
-from data.sample.entity_frames import FRAMES, PHRASES
+from data.sample.entities import blocks, compose_entities, phrases
 from data.sample.entity_slots import Slots, name_of
-from data.sample.entity_words import DRAWN, WORD_FULL_NAMES, WORD_NAMES, hanja_of, native, quantity
+from data.sample.entity_words import drawn, hanja_of, native, quantity
 from data.sample.files import write_entities
 from data.sample.lexicon import build_lexicon
+from data.sample.names import name_parts
 
 ROOT = Path(__file__).parents[3]
 KLUE_SHARES = {"PS": 0.322, "QT": 0.215, "DT": 0.158, "OG": 0.150, "LC": 0.119, "TI": 0.037}
@@ -162,7 +162,7 @@ def test_the_same_words_are_of_different_types(train):
 def test_names_that_are_words_are_also_words(texts):
     named = {surface for surface, type in surfaces(texts) if type == "PS"}
     plain = "\n".join(map(outside, texts))
-    for words in (WORD_NAMES, WORD_FULL_NAMES):
+    for words in (name_parts("사람")["낱말 이름"], name_parts("사람")["낱말 성명"]):
         assert len(named & set(words)) > 0.6 * len(words)
         assert sum(word in plain for word in words) >= 8
 
@@ -307,10 +307,13 @@ NO_ENTITIES = re.compile(
 )
 
 
+def frames():
+    return [frame for block in blocks() for frame in (*block.seen, *block.unseen)]
+
+
 def test_a_frames_own_words_hold_no_entity():
-    lines = [line for line in FRAMES.strip().splitlines() if line and not line.startswith("# ")]
-    for frame in [*lines, *(phrase for phrases in PHRASES.values() for phrase in phrases)]:
-        for words in own_words(frame.removesuffix(" *")):
+    for frame in [*frames(), *(phrase for choices in phrases().values() for phrase in choices)]:
+        for words in own_words(frame):
             assert not NO_ENTITIES.search(words), (words, frame)
     assert NO_ENTITIES.search("두 번") and NO_ENTITIES.search("제3조") and not NO_ENTITIES.search("한 식당에서")
 
@@ -318,8 +321,7 @@ def test_a_frames_own_words_hold_no_entity():
 def test_blocks():
     found = blocks()
     assert sum(block.share for block in found) == 100
-    frames = [frame for block in found for frame in (*block.seen, *block.unseen)]
-    assert len(frames) == len(set(frames)) > 120
+    assert len(frames()) == len(set(frames())) > 120
     for block in found:
         assert block.unseen and len(block.seen) > 3 * len(block.unseen)
         assert all(frame.count("{") == frame.count("}") for frame in (*block.seen, *block.unseen))
@@ -327,13 +329,13 @@ def test_blocks():
 
 
 def test_every_slot_is_known_and_every_word_used():
-    named = set(
-        re.findall(r"\{([^{}|.:\d]+)\d*(?=[}.:])", FRAMES + "".join("".join(each) for each in PHRASES.values()))
-    )
-    quantities = set(re.findall(r"\{([^{}|.:]+):\d", FRAMES))
+    written = "\n".join(frames())
+    in_phrases = "\n".join(phrase for choices in phrases().values() for phrase in choices)
+    named = set(re.findall(r"\{([^{}|.:\d]+)\d*(?=[}.:])", f"{written}\n{in_phrases}"))
+    quantities = set(re.findall(r"\{([^{}|.:]+):\d", written))
     slots = Slots(build_lexicon(), random.Random(0))
-    assert named - quantities <= {*DRAWN, *PHRASES, *slots.pools}
-    assert {*DRAWN, *PHRASES} <= named
+    assert named - quantities <= {*drawn(), *phrases(), *slots.pools}
+    assert {*drawn(), *phrases()} <= named
     for tag, known, kept in slots.pools.values():
         assert known and tag in {*KLUE_SHARES, None}
         assert not {name_of(thing) for thing in known} & {name_of(thing) for thing in kept}

@@ -4,18 +4,13 @@ import random
 
 import pytest
 
-from data.sample.grammar import WRITTEN, Composer, parse_blocks
+from data.sample.grammar import WRITTEN, Composer
 
 FORMAL = {"평서": ("습니다",), "요구": ("어 주십시오",)}
 
 
 def composer(**lists: list[str]) -> Composer:
     return Composer(random.Random(0), {"곳": "달뫼군", "사람": "주민 {곳} 모임"}, lists, FORMAL)
-
-
-def test_blocks() -> None:
-    text = "# 하나\n가: 나 / 다\n    / 라 {마|바}\n\n# 둘\n가: 사\n"
-    assert parse_blocks(text) == {"하나": {"가": ["나", "다", "라 {마|바}"]}, "둘": {"가": ["사"]}}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from data.sample.lexicon import NER_TYPES, Lexicon, build_lexicon, korean_date
-from data.sample.names import OCCUPATIONS, ORGANISATIONS, PRODUCTS, RELIGIONS, ROOTS, SITES
+from data.sample.names import occupations, organisation_kinds, place_kinds, religions, roots
 from data.sample.topics import topics
 
 ROOT = Path(__file__).parents[2]
@@ -51,10 +51,10 @@ def test_names_are_unique(world: Lexicon) -> None:
 
 
 def test_every_kind_is_there(world: Lexicon) -> None:
-    assert {place.kind for place in world.places} == {*SITES, "시", "군", "구"}
-    assert {organisation.kind for organisation in world.organisations} == set(ORGANISATIONS)
-    assert {person.occupation for person in world.persons} == set(OCCUPATIONS)
-    assert {work.kind for work in world.works} == {kind for _, _, kind in OCCUPATIONS.values() if kind}
+    assert {place.kind for place in world.places} == {*place_kinds(), "시", "군", "구"}
+    assert {organisation.kind for organisation in world.organisations} == set(organisation_kinds())
+    assert {person.occupation for person in world.persons} == set(occupations())
+    assert {work.kind for work in world.works} == {each.work for each in occupations().values() if each.work}
     for topic in topics().values():
         assert world.of_kind(topic["시설"][0])
 
@@ -100,7 +100,7 @@ def test_lives_and_dates_fit_together(world: Lexicon) -> None:
     for person in world.persons:
         assert person.born < (person.died or date(2020, 1, 1)) <= date(2020, 1, 1)
         assert (person.died is None) == (person.deathplace is None)
-        assert person.title in OCCUPATIONS[person.occupation][0]
+        assert person.title in occupations()[person.occupation].titles
         for work in person.works:
             assert work.creator is person and person.born < work.released <= (person.died or date(2019, 12, 31))
     for organisation in world.organisations:
@@ -108,7 +108,7 @@ def test_lives_and_dates_fit_together(world: Lexicon) -> None:
         assert organisation.founder is None or organisation.founder.born.year + 25 < organisation.founded.year
         assert organisation.head is not None and organisation.head.died is None
         assert organisation.parent is None or organisation in organisation.parent.members
-        assert bool(organisation.products) == (organisation.kind in PRODUCTS)
+        assert bool(organisation.products) == bool(organisation_kinds()[organisation.kind].products)
 
 
 OF_PERSONS = """
@@ -127,15 +127,15 @@ def test_everything_that_the_relations_of_klue_ask_for_is_known_of_somebody(worl
 
 def test_religious_houses_have_clergy_of_their_religion(world: Lexicon) -> None:
     houses = [organisation for organisation in world.organisations if organisation.kind == "종교단체"]
-    assert {house.affiliation for house in houses} == set(RELIGIONS)
+    assert {house.affiliation for house in houses} == set(religions())
     for person in world.persons:
         if person.occupation == "종교인":
             assert person.religion == person.employer.affiliation
-            assert person.religion and person.title == RELIGIONS[person.religion][1]
+            assert person.religion and person.title == religions()[person.religion].title
 
 
 def test_names_are_not_a_handful() -> None:
-    assert len(set(ROOTS)) == len(ROOTS) > 500
+    assert len(set(roots())) == len(roots()) > 500
     given = {person.name[1:] for person in build_lexicon().persons if " " not in person.name}
     assert len(given) > 300
 
