@@ -17,12 +17,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from data.entities import NamedEntity
-from experiment.report import Block, Paragraph, Section, write_report
+from experiment.report import Block, Paragraph, Section, html_templates, write_report
 from finetune.entity.answers import Answer
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 KEY = "Filled: right. Outlined: a wrong answer. Underlined with dashes: marked, but not found."
 """How to read a text whose entities are known; for the paragraph above such texts in a report."""
@@ -41,8 +44,8 @@ class EntityText:
     answer: Answer
     caption: str = ""
 
-    def html(self) -> str:
-        return f"<style>{_CSS}</style>{_text(self.answer, self.caption)}"
+    def html(self) -> "Markup":
+        return _macros().style() + _text(self.answer, self.caption)
 
 
 def write_page(path: Path, title: str, answers: Iterable[Answer], *, subtitle: str = "", most: int = 1000) -> None:
@@ -82,9 +85,9 @@ def write_page(path: Path, title: str, answers: Iterable[Answer], *, subtitle: s
 class _Html:
     """A block that is HTML already."""
 
-    text: str
+    text: "Markup"
 
-    def html(self) -> str:
+    def html(self) -> "Markup":
         return self.text
 
 
@@ -116,64 +119,77 @@ def _missed(answer: Answer) -> list[NamedEntity]:
     return [entity for entity in answer.text.entities or () if (entity.start, entity.end, entity.type) not in found]
 
 
-def _text(answer: Answer, caption: str) -> str:
-    text, missed = answer.text.text, _missed(answer)
-    parts, end = [], 0
+@dataclass(frozen=True)
+class _Mark:
+    """An entity in the page, or the part of it that lies in one stretch of the text."""
+
+    type: str
+    state: str
+    tooltip: str
+    inside: "list[str | _Mark]"
+    labelled: bool = True
+
+    @property
+    def label(self) -> str:
+        return _visible(self.type) if self.labelled else ""
+
+    @property
+    def hue(self) -> int:
+        """Degrees of OKLCH, the same for a type wherever it occurs."""
+        if self.type in _HUES:
+            return _HUES[self.type]
+        return int.from_bytes(blake2b(self.type.encode(), digest_size=4).digest(), "big") % 360
+
+
+def _macros() -> Any:
+    """Of `templates/entities.html`."""
+    return html_templates(__package__).get_template("entities.html").module
+
+
+def _text(answer: Answer, caption: str) -> "Markup":
+    text, missed = _visible(answer.text.text), _missed(answer)
+    pieces: list[str | _Mark] = []
+    end = 0
     for entity, state in zip(answer.entities, _verdicts(answer), strict=True):
+        tooltip = f"{_visible(entity.type)}, {state}, score {entity.score:.3f}"
         inside = _stretch(text, entity.start, entity.end, missed)
-        parts += [
-            _stretch(text, end, entity.start, missed),
-            _entity(inside, entity.type, state, f"{entity.type}, {state}, score {entity.score:.3f}"),
-        ]
+        pieces += [*_stretch(text, end, entity.start, missed), _Mark(entity.type, state, tooltip, inside)]
         end = entity.end
-    parts.append(_stretch(text, end, len(text), missed))
-    above = f"<div class=caption>{_escaped(caption)}</div>" if caption else ""
-    return f"<div class=tagged>{above}<div class=text lang=ko>{''.join(parts)}</div></div>"
+    return _macros().text([*pieces, *_stretch(text, end, len(text), missed)], _visible(caption))
 
 
-def _stretch(text: str, start: int, end: int, missed: Sequence[NamedEntity]) -> str:
+def _stretch(text: str, start: int, end: int, missed: Sequence[NamedEntity]) -> list[str | _Mark]:
     """The characters from `start` to `end`, which lie within one answer or between two, with the missed entities.
 
     A missed entity that goes on beyond is shown in parts, the last of which has its label.
     """
-    parts = []
+    pieces: list[str | _Mark] = []
     for index in range(bisect(missed, start, key=lambda entity: entity.end), len(missed)):
         entity = missed[index]
         if entity.start >= end:
             break
         left, right = max(start, entity.start), min(end, entity.end)
-        parts += [
-            _escaped(text[start:left]),
-            _entity(_escaped(text[left:right]), entity.type, "missed", f"{entity.type}, missed", right == entity.end),
-        ]
+        tooltip = f"{_visible(entity.type)}, missed"
+        mark = _Mark(entity.type, "missed", tooltip, [text[left:right]], labelled=right == entity.end)
+        pieces += [text[start:left], mark]
         start = right
-    return "".join([*parts, _escaped(text[start:end])])
+    return [*pieces, text[start:end]]
 
 
-def _entity(inside: str, type: str, state: str, tooltip: str, labelled: bool = True) -> str:
-    """`inside` is HTML."""
-    label = f' data-type="{_escaped(type)}"' if labelled else ""
-    style = f'style="--hue:{_hue(type)}" title="{_escaped(tooltip)}"'
-    return f'<span class="entity {state}" {style}{label}>{inside}</span>'
-
-
-def _legend(counts: Counter[tuple[str, str]]) -> str:
+def _legend(counts: Counter[tuple[str, str]]) -> "Markup":
     """The types with the count of each state, and how states are shown."""
+    macros = _macros()
     if not counts:
-        return f"<style>{_CSS}</style>"
-    states = [state for state in _STATES if any(state == seen for _, seen in counts)]
-    head = "".join(
-        f'<th class="number key"><span class="entity {state}" title="{_STATES[state]}">{state}</span></th>'
-        for state in states
-    )
-    rows = "".join(
-        f"<tr><td>{_entity(_escaped(type), type, 'found', type, labelled=False)}</td>"
-        + "".join(f"<td class=number>{counts[type, state]:,}</td>" for state in states)
-        + "</tr>"
+        return macros.style()
+    states = {state: meaning for state, meaning in _STATES.items() if any(state == seen for _, seen in counts)}
+    rows = [
+        (
+            _Mark(type, "found", _visible(type), [_visible(type)], labelled=False),
+            [f"{counts[type, state]:,}" for state in states],
+        )
         for type in sorted({type for type, _ in counts}, key=_order)
-    )
-    table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<style>{_CSS}</style><div class=wide>{table}</div>"
+    ]
+    return macros.style() + macros.legend(states, rows)
 
 
 def _order(type: str) -> tuple[int, str]:
@@ -181,29 +197,6 @@ def _order(type: str) -> tuple[int, str]:
     return [*_HUES, type].index(type), type
 
 
-def _hue(type: str) -> int:
-    """Degrees, the same for a type wherever it occurs."""
-    if type in _HUES:
-        return _HUES[type]
-    return int.from_bytes(blake2b(type.encode(), digest_size=4).digest(), "big") % 360
-
-
-def _escaped(text: str) -> str:
-    return escape(text.translate(_VISIBLE))
-
-
-_CSS = """
-.tagged { margin: 0 0 1rem; }
-.tagged .text { white-space: pre-wrap; line-height: 2; }
-.entity { --fill: oklch(91% 0.065 var(--hue)); --edge: oklch(55% 0.15 var(--hue)); --label: oklch(44% 0.13 var(--hue));
-  padding: 0.14em 0.28em; border-radius: 0.3em; -webkit-box-decoration-break: clone; box-decoration-break: clone;
-  print-color-adjust: exact; }
-@media (prefers-color-scheme: dark) { .entity { --fill: oklch(38% 0.075 var(--hue)); --edge: oklch(72% 0.13 var(--hue));
-  --label: oklch(84% 0.09 var(--hue)); } }
-.entity[data-type]::after { content: attr(data-type); margin-left: 0.4em; font-size: 0.62em; font-weight: 600;
-  letter-spacing: 0.02em; color: var(--label); }
-.key .entity { --fill: var(--line); --edge: var(--muted); color: var(--ink); }
-.found, .right { background: var(--fill); }
-.wrong { padding-bottom: 0.3em; box-shadow: inset 0 0 0 1.5px var(--edge); }
-.missed { padding: 0 0 0.05em; border-radius: 0; border-bottom: 2px dashed var(--edge); }
-"""
+def _visible(text: str) -> str:
+    """The text with pictures of its control characters, as many characters as before."""
+    return text.translate(_VISIBLE)

@@ -2,6 +2,9 @@
 
 import base64
 import re
+import subprocess
+import sys
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -77,18 +80,52 @@ def test_texts_are_shown_as_they_are(page: str) -> None:
 
 def test_pictures_are_embedded_and_missing_ones_left_out(page: str) -> None:
     found = re.findall(r'<img alt="([^"]*)" width="(\d+)" src="data:image/png;base64,([^"]*)">', page)
-    assert [(alt, width, base64.b64decode(data)) for alt, width, data in found] == [
-        ("Curves &quot;all&quot;", "1", PNG)
+    assert [(unescape(alt), width, base64.b64decode(data)) for alt, width, data in found] == [
+        ('Curves "all"', "1", PNG)
     ]
     assert "Missing" not in page
 
 
 def test_figures_are_aligned_to_the_right_under_a_header(page: str) -> None:
-    assert "<th>held out</th><th class=number>model</th>" in page
-    assert "<td>words</td><td class=number>12,345</td>" in page
+    assert '<th>held out</th><th class="number">model</th>' in page
+    assert '<td>words</td><td class="number">12,345</td>' in page
     assert "<td>files</td><td>3</td>" in page
 
 
 def test_an_empty_table_is_no_error(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", "Empty", [Section("Nothing", [Table([])])])
     assert "<tbody></tbody>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_row_of_another_length_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        write_report(tmp_path / "report.html", "Table", [Section("Rows", [Table([("a", "1"), ("b",)], ("", ""))])])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_of_only_a_header(tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", "Table", [Section("Rows", [Table([], ("name", "loss"))])])
+    assert "<th>name</th><th>loss</th></tr></thead><tbody></tbody>" in (tmp_path / "report.html").read_text()
+
+
+def test_words_stand_out_as_they_are_written_and_not_within_what_is_escaped() -> None:
+    html = str(Example("a & amp;\n  <ab>", marks=("amp", "a", "<a")).html())
+    assert html.endswith("<pre><mark>a</mark> &amp; <mark>amp</mark>;\n  <mark>&lt;a</mark>b&gt;</pre></div>")
+    assert str(Example("[MASK].*", marks=(".*",)).html()).endswith("<pre>[MASK]<mark>.*</mark></pre></div>")
+
+
+def test_a_block_that_gives_text_instead_of_markup_is_escaped(tmp_path: Path) -> None:
+    class Careless:
+        def html(self) -> str:
+            return "<script>"
+
+    write_report(tmp_path / "report.html", "Text", [Section("Block", [Careless()])])  # type: ignore[list-item]
+    assert "&lt;script&gt;" in (tmp_path / "report.html").read_text()
+
+
+def test_templates_are_read_when_a_report_is_written() -> None:
+    """So that `--help` need not wait for jinja2."""
+    program = "import sys, experiment.report; print('jinja2' in sys.modules or 'markupsafe' in sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -21,7 +21,7 @@ class Page(HTMLParser):
         super().__init__()
         self.texts, self.entities, self.captions, self.tags, self.open, self.rows = [], [], [], Counter(), [], []
         self.titles = []
-        self.feed(html)
+        self.feed(str(html))
         self.close()
         assert not self.open
 
