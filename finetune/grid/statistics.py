@@ -19,8 +19,8 @@ from typing import Any
 
 from finetune.grid.plan import Child
 
-_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
-"""Two-sided 95 % points of Student's t for 1 to 10 degrees of freedom; the last one does for more, on the careful side."""
+_QUANTILE = 0.975
+"""Beyond this quantile of Student's t, on either side, lie 5 % together."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def ahead(better: CellResult, worse: CellResult, metric: str) -> bool:
     It is one comparison of two cells that were not chosen by their results; the best of many is partly the luckiest. And
     seeds alone are about chance in the training, not about which rows there happen to be.
     """
+    from scipy.stats import t
+
     one, other = better.values(metric), worse.values(metric)
     pairs = sorted(one.keys() & other.keys(), key=str)
     if len(pairs) < 2:
@@ -93,7 +95,7 @@ def ahead(better: CellResult, worse: CellResult, metric: str) -> bool:
     differences = [one[pair] - other[pair] for pair in pairs]
     folds = {fold for _, fold in pairs if fold is not None}
     variance = stdev(differences) ** 2 * (1 / len(pairs) + (1 / (len(folds) - 1) if len(folds) > 1 else 0))
-    return fmean(differences) > _T95[min(len(pairs) - 1, len(_T95)) - 1] * math.sqrt(variance)
+    return bool(fmean(differences) > t.ppf(_QUANTILE, len(pairs) - 1) * math.sqrt(variance))
 
 
 def verdict(cells: Sequence[CellResult], metric: str, title: str) -> str:

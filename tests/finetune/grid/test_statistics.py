@@ -78,6 +78,21 @@ def test_folds_count_for_less_than_seeds() -> None:
     assert ahead(*cells(one, less), "micro_f1") and not ahead(*cells(one, less, folds=5), "micro_f1")
 
 
+@pytest.mark.parametrize(
+    ("runs", "needed"),
+    [(2, 12.706), (3, 4.303), (4, 3.182), (5, 2.776), (10, 2.262), (11, 2.228), (12, 2.201), (21, 2.086), (41, 2.021)],
+)
+def test_the_lead_that_is_needed_is_that_of_published_tables(runs: int, needed: float) -> None:
+    """Of two-sided 95 % points of Student's t, for one degree of freedom fewer than pairs."""
+    spread = [(number - (runs - 1) / 2) / 1000 for number in range(runs)]
+    error = math.sqrt(sum(value**2 for value in spread) / (runs - 1) / runs)
+
+    def leads(times: float) -> bool:
+        return ahead(*cells([0.5] * runs, [0.5 + value + times * error for value in spread]), "micro_f1")
+
+    assert leads(needed + 0.001) and not leads(needed - 0.001)
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=12),
     st.floats(0, 1),
