@@ -157,7 +157,8 @@ def test_no_module_of_the_wheel_reaches_for_a_name_of_the_checkout(site):
                 assert not {alias.name.partition(".")[0] for alias in node.names} & NAMES, f"{path}:{node.lineno}"
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 assert node.module.partition(".")[0] not in NAMES, f"{path}:{node.lineno}"
-            elif isinstance(node, ast.Constant) and re.fullmatch(rf"({'|'.join(NAMES)})(\.\w+)+", str(node.value)):
+            elif isinstance(node, ast.Constant) and re.fullmatch(rf"({'|'.join(NAMES)})(\.\w*)+", str(node.value)):
+                # With a point at its end it begins an f-string.
                 place = ROOT.joinpath(*node.value.split("."))
                 assert not place.is_dir() and not place.with_suffix(".py").is_file(), (
                     f"{path}:{node.lineno} names a module as text, which setup.py does not move: use __package__"
@@ -214,17 +215,21 @@ def test_importing_asks_for_nothing_heavy(user):
 
 
 def test_the_commands_are_the_programs(user):
-    """A run of the sample, too, beside modules of the same names as those of the packages."""
+    """A run, too, on what the sample's words give, beside modules of the same names as those of the packages."""
     own_modules(user, "data.py", "run.py", "pretrain.py", "experiment/__init__.py", "finetune/notes.py")
     assert "\n  saebert-pretrain --resume auto\n" in ended_well(user("saebert-pretrain", "--help"))
     assert "\n  saebert-finetune --task ner\n" in ended_well(user("saebert-finetune", "--help"))
     refused = user("saebert-finetune")
     assert refused.returncode == 2 and refused.stderr.startswith("error: --task is needed")
+    (user.folder / "mine.py").write_text(
+        "import pathlib, saebert.data.sample.files as files; files.write_sample(pathlib.Path('text'), petitions=200, pages=80)"
+    )
+    ended_well(user("mine.py"))
     flags = {
-        "max_steps": 2, "preset": "tiny", "batch_tokens": 256, "evaluations": 1, "workers": 1, "accelerator": "cpu",
-        "tracking_uri": "none", "cache_dir": "cache",
+        "corpus": "text", "vocab_size": 1000, "max_steps": 2, "preset": "tiny", "batch_tokens": 256, "evaluations": 1,
+        "workers": 1, "accelerator": "cpu", "tracking_uri": "none", "cache_dir": "cache",
     }  # fmt: skip
     ended_well(user("saebert-pretrain", *(word for name, value in flags.items() for word in (f"--{name}", value))))
     run = user.folder / "runs" / "pretrain" / "latest"
     assert json.loads((run / "metrics.json").read_text())["steps"] == 2
-    assert (run / "model" / "model.safetensors").is_file()
+    assert (run / "model" / "model.safetensors").is_file() and (run / "report.html").is_file()
