@@ -140,7 +140,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     wordpiece, config = checkpoint_parts(arguments.checkpoint)
-    every = read_entities(arguments.train_file).texts
+    every = read_entities(arguments.train_file).rows
     types, texts = entity_types(every), random.Random(0).sample(every, arguments.rows)
     torch.manual_seed(0)
     ours = Ours(config, wordpiece, texts, types)

@@ -146,7 +146,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     wordpiece, config = checkpoint_parts(arguments.checkpoint)
-    every = read_relations(arguments.train_file).relations
+    every = read_relations(arguments.train_file).rows
     chosen = random.Random(0).sample(every, arguments.rows)
     relations = sorted({row.label for row in every if row.label is not None})
     labels = [relations.index(row.label) for row in chosen if row.label is not None]

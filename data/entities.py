@@ -25,18 +25,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from data.cleaning import normalize
-from data.entity_formats import EntityFormat, read_sentences
+from data.entity_formats import read_sentences
 from data.entity_marks import EMPTY_SPAN, NO_SENTENCE, Marked, Rejected
 from data.errors import DataError
 from data.offsets import CharacterMap
+from data.rows import RowFile, counted
 
 CUT_CHARACTER = "an entity cuts a character in two"
-
-PLACES = 100
-"""Sentences that a report names under each reason; all of them are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +76,20 @@ class TaggedText:
 
 
 @dataclass(frozen=True)
-class EntityFile:
+class EntityFile(RowFile[TaggedText]):
     """What a file holds, and what had to be left out of it."""
 
-    path: Path
-    format: EntityFormat
-    texts: list[TaggedText]
-    """The usable sentences in the file's order."""
-    rejected: dict[str, list[str]]
-    """Places of the sentences that were left out, under the reason."""
     composed: list[str]
     """Places of the usable sentences in which normalising makes one character of several code points."""
+
+    noun: ClassVar[str] = "texts"
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits for the usable sentences: ids, texts, entities, and their order."""
         rows = [
             (text.id, text.text, [(each.start, each.end, each.type) for each in text.entities or ()])
-            for text in self.texts
+            for text in self.rows
         ]
         return blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()
 
@@ -107,31 +101,27 @@ class EntityFile:
         """
         first: dict[str, tuple[NamedEntity, ...] | None] = {}
         duplicates, conflicts = [], []
-        for text in self.texts:
+        for text in self.rows:
             if text.text in first:
                 duplicates.append(text.where)
             if first.setdefault(text.text, text.entities) != text.entities:
                 conflicts.append(text.where)
-        entities = Counter(entity.type for text in self.texts for entity in text.entities or ())
+        entities = Counter(entity.type for text in self.rows for entity in text.entities or ())
         return {
             "file": str(self.path),
             "format": self.format,
             "fingerprint": self.fingerprint,
-            "texts": len(self.texts) + sum(map(len, self.rejected.values())),
-            "usable": len(self.texts),
-            "rejected": {reason: _counted(places) for reason, places in self.rejected.items()},
-            "composed": _counted(self.composed),
-            "duplicates": _counted(duplicates),
-            "conflicting_entities": _counted(conflicts),
-            "repeated_ids": _counted([id for id, n in Counter(text.id for text in self.texts).items() if n > 1]),
-            "without_entities": sum(not text.entities for text in self.texts),
-            "characters": sum(len(text.text) for text in self.texts),
+            "texts": self.size,
+            "usable": len(self.rows),
+            "rejected": {reason: counted(places) for reason, places in self.rejected.items()},
+            "composed": counted(self.composed),
+            "duplicates": counted(duplicates),
+            "conflicting_entities": counted(conflicts),
+            "repeated_ids": counted([id for id, n in Counter(text.id for text in self.rows).items() if n > 1]),
+            "without_entities": sum(not text.entities for text in self.rows),
+            "characters": sum(len(text.text) for text in self.rows),
             "entities": dict(entities.most_common()),
         }
-
-
-def _counted(places: list[str]) -> dict[str, Any]:
-    return {"count": len(places), "places": places[:PLACES]}
 
 
 # ---- reading ----
@@ -174,7 +164,7 @@ def read_entities(path: str | Path, *, strict: bool = False) -> EntityFile:
             f"{path} has no usable sentence: of {len(sentences):,} {len(places):,} were left out because of “{reason}”, first "
             f"{places[0]}; correct the file or give another."
         )
-    return EntityFile(path, format, texts, dict(rejected), composed)
+    return EntityFile(path, format, texts, dict(rejected), [sentence.id for sentence in sentences], composed)
 
 
 def _check(sentence: Marked) -> bool:

@@ -73,12 +73,25 @@ def read_sentences(path: Path) -> tuple[EntityFormat, list[Sentence]]:
     return format, list(read(text, path.name))
 
 
-def has_character_tags(path: str | Path) -> bool:
-    """Whether a file is a `character-tsv`, to judge by its first megabyte.
+class Beginning(NamedTuple):
+    """What a file is, to judge by its first megabyte."""
+
+    format: Literal["character-tsv", "inline", "json", "text"]
+    """json: an object a line, whatever it says; text: nothing is marked."""
+    types: set[str]
+    """Of the entities that an `inline` marks."""
+
+
+def beginning_of(path: str | Path) -> Beginning:
+    """What a file is.
 
     Raises DataError, one sentence, for a file that cannot be opened or does not begin as UTF-8 does.
     """
-    return _has_tags(read_text(Path(path), _BEGINNING))
+    text = read_text(Path(path), _BEGINNING)
+    if re.match(r"\s*\{\s*[\"}]", text):
+        return Beginning("json", set())
+    types = {type for line in text.split("\n") if _CLOSING.search(line) for type in _types(_scan(line)[0])}
+    return Beginning(_format(text), types)
 
 
 def read_text(path: Path, size: int | None = None) -> str:

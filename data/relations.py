@@ -22,7 +22,7 @@ that repeat or contradict another are kept and counted: whether 47 copies matter
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -32,8 +32,19 @@ from typing import Any
 from data.cleaning import normalize
 from data.errors import DataError
 from data.offsets import CutCharacter, Place, place_by_offsets, places_of
-from data.relation_formats import RelationFormat, read_rows
-from data.relation_rows import NO_SENTENCE, NO_WORD, Fields, Mention, Rejected, Row, written_label
+from data.relation_formats import read_rows
+from data.relation_rows import (
+    NO_SENTENCE,
+    NO_WORD,
+    Fields,
+    Mention,
+    Rejected,
+    Row,
+    read_fields,
+    row_id,
+    written_label,
+)
+from data.rows import RowFile, counted
 
 NO_LABEL = "no label"
 UNKNOWN_LABEL = "label is not in the list of relations"
@@ -45,9 +56,6 @@ NOT_IN_SENTENCE = "word is not in the sentence"
 WRONG_OFFSETS = "offsets do not give the word, which stands more than once"
 NO_OFFSETS = "offsets are missing, and the word stands more than once"
 OVERLAP = "subject and object overlap"
-
-PLACES = 100
-"""Rows that a report names under each reason; all of them are counted."""
 
 _PLACEHOLDER = "100"
 """What the competition's test file has for a label, in every row."""
@@ -92,28 +100,29 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class RelationFile:
+class RelationFile(RowFile[Relation]):
     """What a file holds, and what had to be left out of it."""
 
-    path: Path
-    format: RelationFormat
-    relations: list[Relation]
-    """The usable rows in the file's order."""
-    ids: list[str]
-    """Of all rows in the file's order, also of those that were left out."""
     found_again: list[str]
     """Places of the rows whose offsets were wrong or missing, and whose word stands once in the sentence."""
-    rejected: dict[str, list[str]]
-    """Places of the rows that were left out, under the reason."""
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits for the usable rows: ids, sentences, entities, labels, and their order."""
         rows = [
             (row.id, row.sentence, _span(row.subject), row.subject.type, _span(row.object), row.object.type, row.label)
-            for row in self.relations
+            for row in self.rows
         ]
         return blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()
+
+    def notes(self, use: str) -> list[str]:
+        """What people should know about it, a sentence each."""
+        notes = super().notes(use)
+        if self.found_again:
+            notes.append(
+                f"In {len(self.found_again):,} {use} rows an entity stands at another place than its offsets say."
+            )
+        return notes
 
     def report(self) -> dict[str, Any]:
         """Counts for JSON, with the first 100 places under each reason.
@@ -123,37 +132,33 @@ class RelationFile:
         """
         first: dict[tuple[str, Place, Place], str | None] = {}
         duplicates, conflicts = [], []
-        for row in self.relations:
+        for row in self.rows:
             key = row.sentence, _span(row.subject), _span(row.object)
             if key in first:
                 duplicates.append(row.where)
             if first.setdefault(key, row.label) != row.label:
                 conflicts.append(row.where)
-        labels_in_all = Counter(row.label for row in self.relations if row.label is not None)
+        labels_in_all = Counter(row.label for row in self.rows if row.label is not None)
         return {
             "file": str(self.path),
             "format": self.format,
             "fingerprint": self.fingerprint,
             "rows": len(self.ids),
-            "usable": len(self.relations),
-            "rejected": {reason: _counted(places) for reason, places in self.rejected.items()},
-            "found_again": _counted(self.found_again),
-            "duplicates": _counted(duplicates),
-            "conflicting_labels": _counted(conflicts),
-            "repeated_ids": _counted([id for id, count in Counter(self.ids).items() if count > 1]),
+            "usable": len(self.rows),
+            "rejected": {reason: counted(places) for reason, places in self.rejected.items()},
+            "found_again": counted(self.found_again),
+            "duplicates": counted(duplicates),
+            "conflicting_labels": counted(conflicts),
+            "repeated_ids": counted([id for id, count in Counter(self.ids).items() if count > 1]),
             "labels": dict(labels_in_all.most_common()),
-            "unlabelled": len(self.relations) - labels_in_all.total(),
-            "subject_types": _types(row.subject for row in self.relations),
-            "object_types": _types(row.object for row in self.relations),
+            "unlabelled": len(self.rows) - labels_in_all.total(),
+            "subject_types": _types(row.subject for row in self.rows),
+            "object_types": _types(row.object for row in self.rows),
         }
 
 
 def _span(entity: Entity) -> Place:
     return Place(entity.start, entity.end)
-
-
-def _counted(places: list[str]) -> dict[str, Any]:
-    return {"count": len(places), "places": places[:PLACES]}
 
 
 def _types(entities: Iterable[Entity]) -> dict[str, int]:
@@ -221,7 +226,24 @@ def read_relations(
             f"{path} has no usable row: of {len(rows):,} rows {len(places):,} were left out because of “{reason}”, "
             f"first {places[0]}; correct the file or give another."
         )
-    return RelationFile(path, format, relations, [row.id for row in rows], found_again, dict(rejected))
+    return RelationFile(path, format, relations, dict(rejected), [row.id for row in rows], found_again)
+
+
+def relation_of(fields: Mapping[str, object], where: str) -> Relation:
+    """One row as KLUE-RE writes it in JSON; its label may be left out.
+
+    Raises DataError, one sentence, where it does not say which entities of which sentence.
+    """
+    content = read_fields(fields)
+    try:
+        if isinstance(content, Rejected):
+            raise content
+        sentence, subject, object_, _ = _entities(content)
+    except Rejected as problem:
+        raise DataError(
+            f"{where}: {problem}; give sentence, subject_entity and object_entity as KLUE-RE has them."
+        ) from None
+    return Relation(row_id(fields), sentence, subject, object_, content.label, where)
 
 
 def _all_placeholders(rows: Iterable[Row]) -> bool:

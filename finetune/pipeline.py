@@ -1,6 +1,7 @@
 """What a command line asks for: a run, a grid of runs, or predictions."""
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,28 +9,37 @@ import torch
 
 from bert_core.pretrained import PretrainedError
 from data.errors import DataError
+from data.rows import RowT
 from experiment.console import Console
 from experiment.distributed import from_main, process_rank
 from experiment.errors import InterruptedRun, UsageError
 from experiment.options import as_dict, changes_on_resume, parse, write_yaml
 from experiment.peers import PeerMonitor
+from experiment.program import command
 from experiment.resume import Beginning, begin
 from experiment.run_directory import PLAN, RunDirectory
 from experiment.threads import choose_threads
 from experiment.tracking import open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
+from finetune.checkpoint import find_checkpoint
+from finetune.classification.config import ClassificationConfig
+from finetune.classification.task import CLASSIFICATION
+from finetune.data_module import BatchT
+from finetune.ensemble import write_ensemble
+from finetune.entity.config import EntityConfig
 from finetune.entity.task import ENTITIES
 from finetune.grid.plan import plan
 from finetune.grid.runs import SWEEP, parent_tag, run_grid
 from finetune.grid.sweep import read_sweep
+from finetune.model import AnswerT, InputT
+from finetune.predict import predict, writes_to_standard_output
+from finetune.relation.config import RelationConfig
 from finetune.relation.task import RELATIONS
+from finetune.report import show_places
+from finetune.rows import read_rows
 from finetune.run import carry_out
-from finetune.screens import show_places
-from finetune.start import find_checkpoint
-from finetune.task import TaskDefinition
+from finetune.task import ConfigT, PredictionsT, Task
 from finetune.tasks import TaskConfig
-
-TASKS = {task.name: task for task in (RELATIONS, ENTITIES)}
 
 SENTENCES = (DataError, PretrainedError, NotFiniteError, InterruptedRun)
 """How a run can end early, besides a `UsageError`: each is one sentence for the user."""
@@ -50,11 +60,21 @@ def fine_tune(config: TaskConfig) -> Path:
         UsageError, DataError, PretrainedError: a user's mistake, in one sentence.
         NotFiniteError, InterruptedRun: the training ended early.
     """
+    match config:
+        case RelationConfig():
+            return _fine_tune(RELATIONS, config)
+        case EntityConfig():
+            return _fine_tune(ENTITIES, config)
+        case ClassificationConfig():
+            return _fine_tune(CLASSIFICATION, config)
+
+
+def _fine_tune(task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT], config: ConfigT) -> Path:
     quiet_libraries()
-    console = Console(quiet=process_rank() != 0)
-    task = TASKS[config.task]
+    screen = sys.stderr if writes_to_standard_output(config) else sys.stdout
+    console = Console(screen, quiet=process_rank() != 0)
     if config.predict:
-        return task.predict(config, console)
+        return predict(task, config, config.predict, console)
     beginning = begin(config.output_dir, task.kind, name=config.name, resume=config.resume)
     directory = beginning.directory
     try:
@@ -83,7 +103,11 @@ def _has_begun(directory: RunDirectory) -> bool:
 
 
 def _carry_out(
-    task: TaskDefinition, config: TaskConfig, beginning: Beginning, console: Console, peers: PeerMonitor
+    task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
+    config: ConfigT,
+    beginning: Beginning,
+    console: Console,
+    peers: PeerMonitor,
 ) -> None:
     """One run, or a grid of them: new, or gone on with."""
     directory = beginning.directory
@@ -101,7 +125,11 @@ def _carry_out(
 
 
 def _grid(
-    task: TaskDefinition, config: TaskConfig, directory: RunDirectory, console: Console, peers: PeerMonitor
+    task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
+    config: ConfigT,
+    directory: RunDirectory,
+    console: Console,
+    peers: PeerMonitor,
 ) -> None:
     """A sweep, several seeds, folds, or all of them."""
     copy = directory.path / SWEEP
@@ -111,15 +139,16 @@ def _grid(
     children = plan(config, sweep, config.seeds, config.folds)
     first = children[0]
     checkpoint = find_checkpoint(first.config)
-    rows = task.read_rows(first.config, first.fold)  # what is wrong with the data is said before the first run
+    rows = read_rows(task, first.config, first.fold)  # what is wrong with the data is said before the first run
     if not (directory.path / PLAN).is_file():
         if "checkpoint" not in first.cell:
             config = replace(config, checkpoint=checkpoint.path)  # `latest` may move on while the grid runs
         config = replace(config, threads=choose_threads(config.threads, config.devices))
         if process_rank() == 0:
             write_yaml(config, directory.config)
+    program = f"{command('run_finetune.py')} --task {task.name}"
     title = Path(config.sweep).stem.replace("_", " ") if config.sweep else "the same settings, repeated"
-    console.heading(f"SaeBERT · {task.noun} · {len(children)} runs · {title}")
+    console.heading(f"SaeBERT · {task.words.noun} · {len(children)} runs · {title}")
     if sweep and sweep.description:
         console.note(sweep.description)
     console.table(
@@ -155,8 +184,8 @@ def _grid(
                 parent=parent_tag(tracking),
             ),
             console,
-            figures=task.grid_figures(config),
-            resume_command=f"python run_finetune.py --task {task.name} --resume {directory.path}",
+            figures=task.grid_figures(config, rows.outputs),
+            resume_command=f"{program} --resume {directory.path}",
             title=title,
             sweep=sweep,
             fingerprints={"the data": rows.fingerprint, "the checkpoint": str(checkpoint.path)},
@@ -164,7 +193,7 @@ def _grid(
             tracking=tracking,
         )
         if process_rank() == 0:
-            task.write_together(outcomes, directory, rows, tracking, console)
+            write_ensemble(task, config, outcomes, directory, rows, tracking, console)
             directory.mark_finished()
             path = directory.path
             lying = [
@@ -172,5 +201,5 @@ def _grid(
                 ("picture", str(path / "results.png")),
                 ("runs", str(directory.runs)),
             ]
-            predict = f"python run_finetune.py --task {task.name} --predict FILE --checkpoint {path}"
+            predict = f"{program} --predict FILE --checkpoint {path}"
             show_places(console, lying, tracking, [("predict with all", predict)])

@@ -1,16 +1,16 @@
 """Trains a network on a task: Lightning's trainer, the curves, and the evaluations of which the best one's weights are kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 
-from bert_core.model import Bert
+from data.rows import RowT
 from experiment.callbacks import Checkpoints, DropoutSeeds, RunClock, StopOnSignal
-from experiment.console import Console, quantity
+from experiment.console import Console, first_places, quantity
 from experiment.distributed import process_rank, trainer_devices
 from experiment.history import MetricHistory
 from experiment.launchers import cluster_environment, join_process_group
@@ -22,45 +22,26 @@ from experiment.rehearsal import given_passes, passes_that_fit
 from experiment.run_directory import RunDirectory, checkpoint_step
 from experiment.tracking import Tracking
 from experiment.training import log, stepped
-from finetune.batches import FineTuningData
 from finetune.config import FineTuneConfig
+from finetune.data_module import BatchT, FineTuningData
+from finetune.model import AnswerT, InputT
 from finetune.module import FineTuningModule, parameter_groups
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a task gives to the training, and what the training asks of it."""
-
-    network: nn.Module
-    """The encoder with the task's head."""
-    encoder: Bert
-    data: FineTuningData
-    loss: Callable[[Any], Tensor]
-    """Of a batch: the sum over its rows, divided by what an average step has of them; a scalar."""
-    evaluate: Callable[[], dict[str, float]]
-    """Metrics on the dev rows, in every process alike."""
-    score: tuple[str, ...]
-    """The metric that tells the best evaluation; where it is equal, the next one decides."""
-    save: Callable[[], None]
-    """Keeps the present weights as the best; called in the main process."""
-    where: Callable[[tuple[int, ...]], str]
-    """The places of some training rows, for people."""
+from finetune.task import ConfigT, PredictionsT, Run, Task
 
 
 def train(
-    task: Task,
-    config: FineTuneConfig,
-    machine: Machine,
-    matmul_rate: float | None,
-    directory: RunDirectory,
-    console: Console,
+    task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
+    run: Run[ConfigT, RowT, InputT, BatchT, AnswerT],
     tracking: Tracking | None,
     peers: PeerMonitor,
     checkpoint: Path | None = None,
 ) -> dict[str, float]:
-    """Trains `task.network`; the best evaluation's weights are with `task.save` afterwards.
+    """Trains the run's network; the best evaluation's weights are in `directory.model` afterwards.
 
     Args:
+        task: what is to be learnt.
+        run: with what.
+        tracking: the run's entry in MLflow.
         peers: watches over the run's other processes.
         checkpoint: to go on from; None begins.
 
@@ -71,16 +52,29 @@ def train(
         NotFiniteError, InterruptedRun: the training ended early.
         UsageError: a step does not fit into memory, or not as it was asked for.
     """
-    assert config.learning_rate is not None and config.head_learning_rate is not None and config.epochs is not None
-    data, total = task.data, config.epochs * task.data.steps_an_epoch
+    config, settings, machine, directory = run.config, run.settings, run.machine, run.directory
+    objective = run.prepared.objective
+    data = FineTuningData(
+        objective.lengths,
+        objective.build,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        pin_memory=machine.device.type == "cuda",
+    )
+    total = settings.epochs * data.steps_an_epoch
+
+    def loss(batch: BatchT) -> Tensor:
+        # Each row counts alike over the epoch, whether its step has many rows or few long ones.
+        return objective.loss(batch) / (data.rows_a_step * objective.units)
+
     module = FineTuningModule(
-        task.network,
-        task.loss,
+        objective.network,
+        loss,
         parameter_groups(
-            task.network,
-            task.encoder,
-            learning_rate=config.learning_rate,
-            head_learning_rate=config.head_learning_rate,
+            objective.network,
+            run.encoder,
+            learning_rate=settings.learning_rate,
+            head_learning_rate=settings.head_learning_rate,
             layer_decay=config.layer_decay,
             weight_decay=config.weight_decay,
         ),
@@ -90,18 +84,27 @@ def train(
         fused=machine.precision != "16-mixed",  # Lightning cannot unscale fp16 gradients for the fused kernel
     )
     devices, nodes = trainer_devices(config.devices, 1, machine.device.type)
-    passes = _forward_passes(task, config, machine, devices * nodes, console)
+    passes = _forward_passes(objective.network, loss, data, config, machine, devices * nodes, run.console)
     clock = RunClock(config.log_every)
     monitor = TrainingMonitor(
         log_every=config.log_every,
-        flops_per_token=task.encoder.config.flops_per_token(float(data.lengths.mean()), 0.0),
-        matmul_rate=matmul_rate,
+        flops_per_token=run.encoder.config.flops_per_token(float(data.lengths.mean()), 0.0),
+        matmul_rate=run.speed.matmul_rate,
         counts=lambda batch: (batch.packed.tokens, batch.packed.sequences) if batch.rows else (0, 0),
         places=lambda batch: batch.rows,
-        where=task.where,
+        where=lambda chosen: first_places([objective.places[row] for row in chosen]),
     )
     checkpoints = Checkpoints(directory.checkpoints, clock, config.checkpoint_minutes, monitor.settle)
-    evaluation = Evaluation(task, monitor, total, config.evaluations, config.patience)
+    evaluation = Evaluation(
+        lambda: _dev_metrics(task, run, data),
+        lambda: run.model.save(directory.model),
+        task.score(run.rows.outputs),
+        monitor,
+        data.steps_an_epoch,
+        total,
+        config.evaluations,
+        config.patience,
+    )
     history = MetricHistory(directory.history)
     join_process_group(machine.device)
     trainer = pl.Trainer(
@@ -120,7 +123,7 @@ def train(
             clock,
             monitor,
             evaluation,
-            TrainingProgress(console, lambda trainer: _status(trainer, total, monitor, evaluation)),
+            TrainingProgress(run.console, lambda trainer: _status(trainer, total, monitor, evaluation)),
             checkpoints,
             StopOnSignal(clock, lambda trainer: _stopped(trainer, checkpoints, directory)),
         ],
@@ -146,7 +149,34 @@ def train(
     }
 
 
-def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, devices: int, console: Console) -> int:
+def _dev_metrics(
+    task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
+    run: Run[ConfigT, RowT, InputT, BatchT, AnswerT],
+    data: FineTuningData[BatchT],
+) -> dict[str, float]:
+    """Metrics on the dev rows, of which each process answers its part; in every process alike."""
+    assert data.trainer is not None
+    rank, processes = data.trainer.global_rank, data.trainer.world_size
+    found = run.model.answer(run.inputs["dev"], run.machine, share=(rank, processes))
+    if processes > 1:
+        # As objects and not by a sum on the device, which may have no float64.
+        parts: list[dict[int, AnswerT]] = [{}] * processes
+        torch.distributed.all_gather_object(parts, found)
+        found = {row: answer for part in parts for row, answer in part.items()}
+    rows = run.rows.dev
+    predictions = task.predictions(rows, [found[row] for row in range(len(rows))], run.model)
+    return task.metrics(predictions, run.model.outputs, run.config)
+
+
+def _forward_passes(
+    network: nn.Module,
+    loss: Callable[[BatchT], Tensor],
+    data: FineTuningData[BatchT],
+    config: FineTuneConfig,
+    machine: Machine,
+    devices: int,
+    console: Console,
+) -> int:
     """Forward passes of a step on each device, as given or as fit into memory.
 
     Raises:
@@ -155,8 +185,8 @@ def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, device
 
     def attempt(passes: int) -> None:
         with machine.autocast():
-            loss = task.loss(task.data.longest(process_rank(), devices, passes).to(machine.device))
-        loss.backward()
+            total = loss(data.longest(process_rank(), devices, passes).to(machine.device))
+        total.backward()
 
     given = given_passes(
         config.batch_size, config.device_batch_size, config.accumulate, devices, ("batch_size", "device_batch_size")
@@ -164,10 +194,10 @@ def _forward_passes(task: Task, config: FineTuneConfig, machine: Machine, device
     with console.phase("Trying the longest batch"):
         passes, _ = passes_that_fit(
             attempt,
-            task.network,
+            network,
             machine.device,
             given=given,
-            most=int(task.data.rows_a_step) // devices,
+            most=int(data.rows_a_step) // devices,
             flag="lower --max_length or --batch_size",
             instead=lambda passes: f"--device_batch_size {max(1, config.batch_size // (devices * passes))}",
         )
@@ -183,15 +213,29 @@ class Evaluation(pl.Callback):
     all steps are done.
 
     Args:
-        task: says how to evaluate and where to keep weights.
+        evaluate: gives metrics on the dev rows, in every process alike.
+        save: keeps the present weights as the best; called in the main process.
+        score: the metric that tells the best evaluation; where it is equal, the next one decides.
         monitor: is asked to look at the losses first, and does not count the time that this takes.
+        steps_an_epoch: optimizer steps.
         total: optimizer steps of the run.
         an_epoch: evaluations in each.
         patience: evaluations without a better one before the run ends; None runs to the end.
     """
 
-    def __init__(self, task: Task, monitor: TrainingMonitor, total: int, an_epoch: int, patience: int | None) -> None:
-        self.task, self.monitor, self.total, self.an_epoch, self.patience = task, monitor, total, an_epoch, patience
+    def __init__(
+        self,
+        evaluate: Callable[[], dict[str, float]],
+        save: Callable[[], None],
+        score: tuple[str, ...],
+        monitor: TrainingMonitor,
+        steps_an_epoch: int,
+        total: int,
+        an_epoch: int,
+        patience: int | None,
+    ) -> None:
+        self.evaluate, self.save, self.score, self.monitor = evaluate, save, score, monitor
+        self.steps_an_epoch, self.total, self.an_epoch, self.patience = steps_an_epoch, total, an_epoch, patience
         self.latest: dict[str, float] = {}
         self.best: tuple[float, ...] | None = None
         self.best_epoch = 0.0
@@ -205,7 +249,7 @@ class Evaluation(pl.Callback):
     ) -> None:
         if not stepped(trainer, batch_idx):
             return
-        step, steps = trainer.global_step, self.task.data.steps_an_epoch
+        step, steps = trainer.global_step, self.steps_an_epoch
         if step * self.an_epoch // steps > (step - 1) * self.an_epoch // steps:
             self.monitor.look(pl_module)
             with self.monitor.paused():
@@ -214,15 +258,15 @@ class Evaluation(pl.Callback):
             trainer.should_stop = True
 
     def _evaluate(self, trainer: pl.Trainer) -> None:
-        metrics = self.task.evaluate()
-        epoch = trainer.global_step / self.task.data.steps_an_epoch
+        metrics = self.evaluate()
+        epoch = trainer.global_step / self.steps_an_epoch
         self.latest = {f"dev_{name}": value for name, value in metrics.items()}
         log(trainer, self.latest | {"epoch": epoch})
-        score = tuple(metrics[name] for name in self.task.score)
+        score = tuple(metrics[name] for name in self.score)
         if self.best is None or score > self.best:
             self.best, self._without_gain, self.best_epoch = score, 0, epoch
             if trainer.is_global_zero:
-                self.task.save()
+                self.save()
         else:
             self._without_gain += 1
             if self.patience is not None and self._without_gain >= self.patience:
@@ -241,7 +285,7 @@ def _status(trainer: pl.Trainer, total: int, monitor: TrainingMonitor, evaluatio
     fields, latest = [("step", f"{trainer.global_step:,}")], monitor.latest
     if latest:
         fields.append(("loss", f"{latest['train_loss']:.3f}"))
-    for name in evaluation.task.score[:1]:
+    for name in evaluation.score[:1]:
         if evaluation.best is not None and evaluation.latest:
             fields.append(
                 (f"dev {name.replace('_', ' ').replace('f1', 'F1')}", f"{evaluation.latest[f'dev_{name}']:.1%}")

@@ -3,6 +3,7 @@
     write_sample(Path("cache/sample"))     ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
     write_relations(Path("cache/sample"))  ->  (cache/sample/klue-re_sample_train.json, cache/sample/klue-re_sample_dev.json)
     write_entities(Path("cache/sample"))   ->  (cache/sample/klue-ner_sample_train.tsv, cache/sample/klue-ner_sample_dev.tsv)
+    write_topics(Path("cache/sample"))     ->  (cache/sample/topics_sample_train.tsv, cache/sample/topics_sample_dev.tsv)
 
 `petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
 namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
@@ -74,6 +75,41 @@ def write_entities(directory: Path, train: int = 2000, dev: int = 400, seed: int
     directory.mkdir(parents=True, exist_ok=True)
     paths = directory / "klue-ner_sample_train.tsv", directory / "klue-ner_sample_dev.tsv"
     return _write(paths[0], _character_tsv(texts[0])), _write(paths[1], _character_tsv(texts[1]))
+
+
+TOPICS = ("교통/건축/국토", "반려동물", "보건복지", "안전/환경", "육아/교육")
+"""Labels of `write_topics`: what most of the sample's petitions are about."""
+
+
+def write_topics(directory: Path, train: int = 1500, dev: int = 300, seed: int = 0) -> tuple[Path, Path]:
+    """Write titles of petitions and what they are about into `directory` and return the two files; the same bytes everywhere.
+
+    Both are tab-separated with a heading (id, document, label, as NSMC has it); labels are equally frequent, and no title is in both,
+    nor twice in one. They are written as `write_sample` writes its files. Raises ValueError for fewer rows than labels.
+    """
+    if min(train, dev) < len(TOPICS):
+        raise ValueError(f"{train} and {dev} rows cannot hold all {len(TOPICS)} labels: ask for more")
+    lexicon, rng = build_lexicon(seed), random.Random(f"topics {seed}")
+    rows: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    counts = dict.fromkeys(TOPICS, 0)
+    while len(rows) < train + dev:
+        petition = write_petition(rng, lexicon, len(seen))
+        title, label = str(petition["title"]), str(petition["category"])
+        if title not in seen and label in counts and counts[label] * len(TOPICS) < train + dev:
+            seen.add(title)
+            counts[label] += 1
+            rows.append((title, label))
+    rng.shuffle(rows)
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = directory / "topics_sample_train.tsv", directory / "topics_sample_dev.tsv"
+    return _write(paths[0], _topics_tsv("train", rows[:train])), _write(paths[1], _topics_tsv("dev", rows[train:]))
+
+
+def _topics_tsv(use: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield "id\tdocument\tlabel\n"
+    for number, (title, label) in enumerate(rows):
+        yield f"topics-{use}_{number:05}\t{title}\t{label}\n"
 
 
 def _character_tsv(texts: Sequence[TaggedText]) -> Iterator[str]:

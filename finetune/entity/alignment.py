@@ -79,6 +79,11 @@ class Aligned(NamedTuple):
         """Tokens of all windows."""
         return sum(map(len, self.windows))
 
+    @property
+    def longest(self) -> int:
+        """Tokens that are read at once."""
+        return max(map(len, self.windows))
+
     def tags(self, entities: Sequence[NamedEntity], types: Sequence[str]) -> np.ndarray:
         """The number of each element's tag, int64 [E], a legal BIO sequence.
 

@@ -1,13 +1,9 @@
 """How good a model's answers for the texts of a file are: figures, files for people, and the lines of a table."""
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from experiment.run_directory import replacing
 from finetune.entity.answers import Answer
-from finetune.entity.files import write_errors, write_scores
-from finetune.entity.metrics import TypeScores, entity_metrics, type_scores
+from finetune.entity.metrics import TypeScores, entity_metrics
 
 METRICS = {
     "entity_f1": "entity F1",
@@ -32,17 +28,6 @@ SCORE_HEADER = ("type", "precision", "recall", "F1", "entities", "found")
 def labelled(answers: Sequence[Answer]) -> list[Answer]:
     """Those of texts whose entities are known."""
     return [answer for answer in answers if answer.text.entities is not None]
-
-
-def write_evaluation(
-    folder: Path, prefix: str, answers: Sequence[Answer], types: Sequence[str], metrics: Mapping[str, float]
-) -> None:
-    """Writes `metrics.json`, `errors.csv` and `entities.csv` into a folder, each with the prefix before its name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / f"{prefix}metrics.json") as temporary:
-        temporary.write_text(json.dumps(dict(metrics), indent=2) + "\n", encoding="utf-8")
-    write_errors(folder / f"{prefix}errors.csv", answers)
-    write_scores(folder / f"{prefix}entities.csv", type_scores(answers, types))
 
 
 def metrics_of(answers: Sequence[Answer], types: Sequence[str]) -> dict[str, float]:

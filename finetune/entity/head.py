@@ -29,6 +29,7 @@ from finetune.batches import Batch
 from finetune.entity.alignment import PLACES, Aligned
 from finetune.entity.config import Unit
 from finetune.entity.crf import OUTSIDE, BioCRF
+from finetune.model import TaskNetwork
 
 UNKNOWN_CHARACTER = 0
 """The number of characters that training has not, or once only; those that it has once teach its embedding."""
@@ -142,7 +143,7 @@ class EntityHead(nn.Module):
             return (each.view(batch.tags.shape) * batch.mask).sum(1)
 
 
-class BertForEntities(nn.Module):
+class BertForEntities(TaskNetwork):
     """The encoder with a tagger.
 
     Nothing looks at the pooler, so it is neither run nor trained, and keeps its pretrained weights.
@@ -151,7 +152,7 @@ class BertForEntities(nn.Module):
     def __init__(self, bert: Bert, options: HeadOptions, kinds: int, characters: int) -> None:
         super().__init__()
         self.bert = bert
-        self.head = EntityHead(bert.config, options, kinds, characters)
+        self.head: EntityHead = EntityHead(bert.config, options, kinds, characters)
         bert.pooler.requires_grad_(False)
 
     def forward(self, batch: EntityBatch) -> Tensor:

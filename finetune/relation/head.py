@@ -36,6 +36,7 @@ from bert_core.config import BertConfig
 from bert_core.dropout import Dropout
 from bert_core.model import Bert, initialize
 from bert_core.packing import Packed
+from finetune.model import TaskNetwork
 from finetune.relation.config import Activation, ClsInput, Concat, EntityLayer, EntityPooling
 from finetune.relation.marking import Marked
 
@@ -258,7 +259,7 @@ def _term(term: str, vectors: dict[str, Tensor]) -> Tensor:
     return reduce(mul, (vectors[name] for name in term.split("*")))
 
 
-class BertForRelation(nn.Module):
+class BertForRelation(TaskNetwork):
     """The encoder with a relation head.
 
     Where the head takes nothing from the pooler, the pooler is neither run nor trained (`requires_grad` is off, as
@@ -268,7 +269,7 @@ class BertForRelation(nn.Module):
     def __init__(self, bert: Bert, options: HeadOptions, labels: Sequence[str]) -> None:
         super().__init__()
         self.bert = bert
-        self.head = RelationHead(bert.config, options, labels)
+        self.head: RelationHead = RelationHead(bert.config, options, labels)
         if not self.head.uses_pooler:
             bert.pooler.requires_grad_(False)
 

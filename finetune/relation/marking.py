@@ -68,6 +68,16 @@ class Marked(NamedTuple):
     object_block: tuple[int, int]
     cut: Cut
 
+    @property
+    def length(self) -> int:
+        """Tokens."""
+        return len(self.ids)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that are read at once."""
+        return len(self.ids)
+
 
 class Parts(NamedTuple):
     """The token ids of a sentence around its entities, without markers."""

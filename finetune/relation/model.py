@@ -1,35 +1,22 @@
-"""A relation model as a whole: encoder, head, labels and the way its input is marked; on disk, and answering.
+"""A relation model: the network with the way its input is marked, and what it says of a row."""
 
-model/   config.json  model.safetensors           the encoder; transformers.AutoModel reads it
-         vocab.txt  tokenizer.json  …             its tokenizer
-         relation.json                            labels, head and markers
-         relation_head.safetensors                the head
-"""
-
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bert_core.model import Bert
 from bert_core.packing import pack
-from bert_core.pretrained import from_pretrained, save_pretrained
-from data.errors import DataError
-from data.relations import Relation
+from data.relations import Relation, relation_of
 from data.tokenizer import WordPiece
-from experiment.machine import Machine
-from experiment.memory import in_halves
-from experiment.run_directory import replacing
-from finetune.batches import Batch, evaluation_batches
+from finetune.batches import Batch
+from finetune.encoder import BLOCK
+from finetune.model import TaskModel
 from finetune.relation.head import BertForRelation, HeadOptions, Spans, entity_spans
-from finetune.relation.marking import Marked, MarkerOptions, RelationMarker
-
-DESCRIPTION_FILE, HEAD_FILE = "relation.json", "relation_head.safetensors"
+from finetune.relation.marking import Marked, MarkerOptions, RelationMarker, type_notes
 
 
 @dataclass(frozen=True)
@@ -54,107 +41,105 @@ def make_batch(marked: Sequence[Marked], labels: Sequence[int], rows: Sequence[i
     return RelationBatch(packed, tuple(rows), entity_spans(chosen, packed), torch.tensor([labels[row] for row in rows]))
 
 
-@dataclass(frozen=True)
-class RelationModel:
-    """A network with all that is needed to ask it."""
+@dataclass(frozen=True, slots=True)
+class RelationAnswer:
+    """What a model says of two entities of a sentence."""
 
+    label: str
+    """The relation with the highest probability."""
+    probability: float
+    probabilities: dict[str, float]
+    """Of every relation."""
+
+
+class RelationModel(TaskModel[Relation, Marked, np.ndarray]):
+    """A network with all that is needed to ask it; answers are probabilities of the labels, float64 [C].
+
+    Args:
+        network: encoder and head.
+        wordpiece: its tokenizer.
+        marker: writes rows as the network reads them.
+        labels: in the order of the network's outputs.
+        counts: training rows of each.
+        negative_label: the label that says there is no relation.
+    """
+
+    task: ClassVar[str] = "re"
     network: BertForRelation
-    wordpiece: WordPiece
-    marker: RelationMarker
-    labels: list[str]
-    """In the order of the network's outputs."""
-    counts: list[int]
-    """Training rows of each."""
-    negative_label: str
+
+    def __init__(
+        self,
+        network: BertForRelation,
+        wordpiece: WordPiece,
+        marker: RelationMarker,
+        labels: Sequence[str],
+        counts: Sequence[int],
+        negative_label: str,
+    ) -> None:
+        super().__init__(network, wordpiece, labels)
+        self.marker, self.counts, self.negative_label = marker, list(counts), negative_label
 
     @property
-    def shares(self) -> np.ndarray:
-        """Of each label among the training rows, float64 [C]: the answer where a row cannot be read."""
+    def prior(self) -> np.ndarray:
         return np.array(self.counts, dtype=np.float64) / max(1, sum(self.counts))
 
-    def probabilities(
-        self,
-        marked: Sequence[Marked],
-        machine: Machine,
-        *,
-        share: tuple[int, int] = (0, 1),
-        report: Callable[[int, int], None] = lambda done, total: None,
-    ) -> np.ndarray:
-        """Of each label for each row, float64 [N, C].
+    def inputs(self, rows: Sequence[Relation]) -> list[Marked]:
+        return self.marker.mark(rows)
+
+    def answers(self, inputs: Sequence[Marked], device: torch.device) -> list[np.ndarray]:
+        packed = pack([row.ids for row in inputs], [row.types for row in inputs])
+        spans = entity_spans(inputs, packed)
+        logs = self.network(packed.to(device), spans.to(device)).cpu()  # [B, C]
+        return list(logs.double().softmax(-1).numpy())
+
+    def predict(self, rows: Sequence[Relation | Mapping[str, Any]]) -> list[RelationAnswer]:
+        """The relation of each row's subject and object.
 
         Args:
-            marked: the rows.
-            machine: where the network is; its precision is used.
-            share: this process and the number of processes: each answers for its part and leaves zeros elsewhere.
-            report: is called with the rows that are done, and all rows.
+            rows: as KLUE-RE writes them in JSON, `{"sentence": …, "subject_entity": {"word": …, "start_idx": …, "end_idx": …,
+                "type": …}, "object_entity": …}`, or `data.relations.Relation`; any number.
 
         Raises:
-            UsageError: a single row does not fit into the device's memory.
+            DataError: a row does not say where its entities are.
         """
-        answers = np.zeros((len(marked), len(self.labels)))
-        lengths = np.array([len(row.ids) for row in marked])
-        batches = evaluation_batches(lengths)[share[0] :: share[1]]
-        was_training, done = self.network.training, 0
-        self.network.eval()
+        found: list[RelationAnswer] = []
+        for first in range(0, len(rows), BLOCK):
+            read = [
+                row if isinstance(row, Relation) else relation_of(row, f"row {number}")
+                for number, row in enumerate(rows[first : first + BLOCK], first + 1)
+            ]
+            for own in self.ask(read):
+                best = int(own.argmax())
+                named = dict(zip(self.outputs, own.tolist(), strict=True))
+                found.append(RelationAnswer(self.outputs[best], float(own[best]), named))
+        return found
 
-        def log_probabilities(rows: list[int]) -> Tensor:
-            chosen = [marked[row] for row in rows]
-            packed = pack([row.ids for row in chosen], [row.types for row in chosen])
-            spans = entity_spans(chosen, packed)
-            return self.network(packed.to(machine.device), spans.to(machine.device)).cpu()
+    def notes(self) -> list[str]:
+        return type_notes(self.marker)
 
-        try:
-            with torch.inference_mode(), machine.autocast():
-                for rows, logs in in_halves(log_probabilities, batches, lengths, machine.device):
-                    answers[rows] = logs.double().softmax(-1).numpy()
-                    done += len(rows)
-                    report(done, len(marked))
-        finally:
-            self.network.train(was_training)
-        return answers
+    def input_report(self) -> dict[str, Any]:
+        return {
+            "entity_types_unknown_to_training": dict(self.marker.unknown_types),
+            "entities_without_a_type": self.marker.untyped,
+            "marker_tokens": dict(self.marker.tokens),
+        }
 
-    def save(self, directory: Path) -> None:
-        """Writes the files named at the top, each whole or not at all."""
-        save_pretrained(self.network.bert, directory)
-        self.wordpiece.save(directory)
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.head.state_dict().items()}
-        with replacing(directory / HEAD_FILE) as temporary:
-            save_file(weights, temporary)
-        description = {
-            "labels": self.labels,
+    def description(self) -> dict[str, Any]:
+        return {
+            "labels": self.outputs,
             "training_rows": self.counts,
             "negative_label": self.negative_label,
             "head": asdict(self.network.head.options),
             "markers": asdict(self.marker.options),
             "marker_tokens": dict(self.marker.tokens),
         }
-        with replacing(directory / DESCRIPTION_FILE) as temporary:
-            temporary.write_text(json.dumps(description, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path) -> "RelationModel":
-        """Reads what `save` wrote.
-
-        Raises:
-            DataError, PretrainedError: the folder holds no relation model, or a damaged one.
-        """
-        path = directory / DESCRIPTION_FILE
-        if not path.is_file():
-            raise DataError(
-                f"{directory} holds no relation model (no {DESCRIPTION_FILE}); train one with python run_finetune.py --task re"
-            )
-        encoder, wordpiece = from_pretrained(Bert, directory), WordPiece.load(directory)
-        try:
-            description = json.loads(path.read_text(encoding="utf-8"))
-            labels = list(description["labels"])
-            network = BertForRelation(encoder, HeadOptions(**description["head"]), labels)
-            network.head.load_state_dict(load_file(directory / HEAD_FILE))
-            marker = RelationMarker(
-                wordpiece, MarkerOptions(**description["markers"]), tokens=description["marker_tokens"]
-            )
-            return cls(network, wordpiece, marker, labels, description["training_rows"], description["negative_label"])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise DataError(f"the relation model in {directory} is damaged ({error}); train it anew") from None
+    def described(cls, encoder: Bert, wordpiece: WordPiece, description: dict[str, Any]) -> Self:
+        labels = list(description["labels"])
+        network = BertForRelation(encoder, HeadOptions(**description["head"]), labels)
+        marker = RelationMarker(wordpiece, MarkerOptions(**description["markers"]), tokens=description["marker_tokens"])
+        return cls(network, wordpiece, marker, labels, description["training_rows"], description["negative_label"])
 
 
 def label_numbers(relations: Sequence[Relation], labels: Sequence[str]) -> list[int]:

@@ -7,18 +7,23 @@ import pickle
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from data import corpus as corpus_module
-from data import index
+from data import formats, index
 from data.cleaning import Cleaning
 from data.corpus import Corpus, Document, open_corpus
 from data.errors import DataError
+from data.formats import Content, Format
+from data.index import document_key
 from data.lines import CachedLines, IndexedLines
 
 PETITIONS = [
@@ -115,6 +120,29 @@ def test_lines_come_from_both_readers_alike(build: Build, monkeypatch):
     assert [indexed.text(i) for i in range(7)] == want
     assert {type(reader) for reader in held._readers.values()} == {CachedLines} and not held._opened
     assert {type(reader) for reader in indexed._opened.values()} == {IndexedLines} and not indexed._readers
+
+
+HEADS = {Format.PLAIN: "\ufeff글이다.\n\n", Format.NAMUWIKITEXT: " = 쪽 =\n글\n", Format.PETITIONS: '{"text": "글"}\n'}
+PIECES = st.sampled_from(
+    ["글이다.", " ", "\n", "\n\n", "\r\n", "\r", "\t", "\u3000", "\u2028", "\x85", "\x1c", "\x0c", " = 쪽 =\n", " = 쪽 = \r\n",
+     " = = 절 = =\n", " = = 절 = =\r", "가나다라" * 5, '{"title": "ㄱ\\n", "content": "ㄴ\u2028ㄷ"}\n', '{"x\n', "\ufeff", "끝"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PIECES, max_size=60), st.sampled_from(sorted(HEADS)), st.booleans())
+def test_what_is_read_is_what_was_indexed(tmp_path: Path, monkeypatch, pieces: list[str], format: Format, large: bool):
+    """Characters and keys were taken while the file was divided into documents; text is read from lines of it."""
+    monkeypatch.setattr(index, "detect", lambda path, name: format)
+    monkeypatch.setattr(index, "THRESHOLD", 0 if large else 1 << 20)
+    monkeypatch.setattr(formats, "LONGEST_DOCUMENT", 40)
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        path = Path(folder, "file")  # of a name that linecache2 has not seen
+        path.write_bytes((HEADS[format] + "".join(pieces)).encode())
+        corpus = open_corpus([path], Path(folder, "cache"), DEFAULT)
+        texts = [corpus.text(i) for i in range(len(corpus))]
+        assert corpus.keys.tolist() == [document_key(Content("", text)) for text in texts]
+        assert corpus.chars.tolist() == [sum(map(len, text)) for text in texts]
 
 
 def test_large_files_are_closed_when_there_are_many(build: Build, monkeypatch):

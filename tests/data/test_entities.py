@@ -72,12 +72,12 @@ def read(file):
 def test_two_sentences_of_klue(read):
     found = read(TSV)
     assert found.format == "character-tsv"
-    assert found.texts == [
+    assert found.rows == [
         TaggedText("a-17", SENTENCE, FOUND, "rows:7"),
         TaggedText("a-18", "그렇다.", (), f"rows:{7 + len(SENTENCE) + 2}"),
     ]
     assert (found.rejected, found.composed) == ({}, [])
-    assert [(text.sentence, text.label) for text in found.texts] == [(SENTENCE, "OG+PS"), ("그렇다.", "")]
+    assert [(text.sentence, text.label) for text in found.rows] == [(SENTENCE, "OG+PS"), ("그렇다.", "")]
 
 
 @pytest.mark.parametrize(
@@ -92,42 +92,42 @@ def test_two_sentences_of_klue(read):
     ],
 )
 def test_other_line_ends_and_blanks(read, change):
-    assert read(change(TSV)).texts == read(TSV).texts
+    assert read(change(TSV)).rows == read(TSV).rows
 
 
 def test_a_byte_order_mark_and_several_blank_lines(read):
-    sentences = [(text.text, text.entities) for text in read(TSV).texts]
+    sentences = [(text.text, text.entities) for text in read(TSV).rows]
     found = read("\ufeff\n" + TSV.replace("\n\n", "\n\n\n\t\n"))
-    assert [(text.text, text.entities) for text in found.texts] == sentences
-    assert found.texts[0].where == "rows:8"
+    assert [(text.text, text.entities) for text in found.rows] == sentences
+    assert found.rows[0].where == "rows:8"
 
 
 def test_any_character_may_stand_on_a_line(read):
     text = "#\t \x0b\x85\u2028\ufeff<:>##\t\t김"
     found = (NamedEntity(0, 2, "A"), NamedEntity(3, 7, "B-1_가"), NamedEntity(10, 13, "A"))
-    assert [(each.text, each.entities) for each in read(lines_of(text, found)).texts] == [(text, found)]
+    assert [(each.text, each.entities) for each in read(lines_of(text, found)).rows] == [(text, found)]
 
 
 def test_several_code_points_may_be_one_character(read):
     pieces = ["👩🏽\u200d🚒", nfd("각"), " ", "e\u0301", "ᄠᅳᆮ", "🇰🇷", "1\ufe0f\u20e3"]
     tags = ["B-PS", "I-PS", "O", "B-OG", "B-OG", "O", "O"]
     found = read("".join(f"{piece}\t{tag}\n" for piece, tag in zip(pieces, tags, strict=True)))
-    assert found.texts[0].text == "".join(pieces)
-    assert found.texts[0].entities == (NamedEntity(0, 7, "PS"), NamedEntity(8, 10, "OG"), NamedEntity(10, 13, "OG"))
+    assert found.rows[0].text == "".join(pieces)
+    assert found.rows[0].entities == (NamedEntity(0, 7, "PS"), NamedEntity(8, 10, "OG"), NamedEntity(10, 13, "OG"))
     assert found.composed == ["rows:1"]
 
 
 def test_entities_side_by_side(read):
     found = (NamedEntity(0, 1, "PS"), NamedEntity(1, 2, "PS"), NamedEntity(2, 4, "OG"))
-    assert read(lines_of("김박새솔", found)).texts[0].entities == found
+    assert read(lines_of("김박새솔", found)).rows[0].entities == found
 
 
 def test_types_are_composed(read):
     kind = "café"
-    assert read(lines_of("가나", tags=[f"B-{nfd('사람')}", f"I-{nfd('사람')}"])).texts[0].entities == (
+    assert read(lines_of("가나", tags=[f"B-{nfd('사람')}", f"I-{nfd('사람')}"])).rows[0].entities == (
         NamedEntity(0, 2, "사람"),
     )
-    assert entity_types(read(f"<가나:{kind}>").texts) == [kind]
+    assert entity_types(read(f"<가나:{kind}>").rows) == [kind]
 
 
 # --- comments ---------------------------------------------------------------------------------------------------------
@@ -148,16 +148,16 @@ def test_types_are_composed(read):
     ],
 )
 def test_the_comment_directly_before_gives_the_id(read, before, id):
-    assert [text.id for text in read(GOOD + before + GOOD + GOOD).texts] == ["1", id, "3"]
+    assert [text.id for text in read(GOOD + before + GOOD + GOOD).rows] == ["1", id, "3"]
 
 
 def test_a_comment_ends_a_sentence(read):
-    assert [text.text for text in read(GOOD.rstrip("\n") + "\n## a-17\n" + GOOD).texts] == [SENTENCE, SENTENCE]
+    assert [text.text for text in read(GOOD.rstrip("\n") + "\n## a-17\n" + GOOD).rows] == [SENTENCE, SENTENCE]
 
 
 def test_ids_may_be_repeated(read):
     found = read("## a\n" + GOOD + "## a\n" + lines_of("그렇다.") + "\n## b\n" + GOOD)
-    assert [text.id for text in found.texts] == ["a", "a", "b"]
+    assert [text.id for text in found.rows] == ["a", "a", "b"]
     assert found.report()["repeated_ids"] == {"count": 1, "places": ["a"]}
 
 
@@ -197,7 +197,7 @@ def test_a_mistake_leaves_the_sentence_out(read, lines, reason, line):
     found = read(content)
     place = f"rows:{len(SENTENCE) + 2 + line} (b-2)"
     assert found.rejected == {reason: [place]}
-    assert [(text.id, text.entities) for text in found.texts] == [("1", FOUND), ("3", FOUND)]
+    assert [(text.id, text.entities) for text in found.rows] == [("1", FOUND), ("3", FOUND)]
     with pytest.raises(DataError, match=f"^{re.escape(place)}: {re.escape(reason)}.*; correct the sentence") as error:
         read(content, strict=True)
     assert "\n" not in str(error.value)
@@ -206,10 +206,10 @@ def test_a_mistake_leaves_the_sentence_out(read, lines, reason, line):
 def test_characters_that_compose_and_are_not_cut_stay(read):
     text = nfd("각") + "나"
     found = read(GOOD + lines_of(text, [NamedEntity(0, 3, "PS")]))
-    assert found.texts[1].text == text
-    assert found.texts[1].entities == (NamedEntity(0, 3, "PS"),)
-    assert found.composed == [found.texts[1].where]
-    assert found.report()["composed"] == {"count": 1, "places": [found.texts[1].where]}
+    assert found.rows[1].text == text
+    assert found.rows[1].entities == (NamedEntity(0, 3, "PS"),)
+    assert found.composed == [found.rows[1].where]
+    assert found.report()["composed"] == {"count": 1, "places": [found.rows[1].where]}
 
 
 # --- spans in the text ------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_a_sentence_a_line(read, line_end, start, end):
     found = read((start + INLINE + "\n\n그렇다." + end).replace("\n", line_end))
     first = 1 + start.count("\n")
     assert found.format == "inline"
-    assert found.texts == [
+    assert found.rows == [
         TaggedText("1", SENTENCE, FOUND, f"rows:{first}"),
         TaggedText("2", "그렇다.", (), f"rows:{first + 2}"),
     ]
@@ -246,7 +246,7 @@ def test_a_sentence_a_line(read, line_end, start, end):
     ],
 )
 def test_what_is_a_span_and_what_is_text(read, line, text, found):
-    sentence = read(f"{line}\n{INLINE}").texts[0]
+    sentence = read(f"{line}\n{INLINE}").rows[0]
     assert sentence.text == text
     assert sentence.entities == tuple(NamedEntity(*each) for each in found)
 
@@ -272,7 +272,7 @@ def test_what_is_a_span_and_what_is_text(read, line, text, found):
 def test_a_mistake_leaves_the_line_out(read, line, reason):
     found = read(f"{INLINE}\n{line}\n{INLINE}\n")
     assert found.rejected == {reason: ["rows:2"]}
-    assert [(text.id, text.text) for text in found.texts] == [("1", SENTENCE), ("3", SENTENCE)]
+    assert [(text.id, text.text) for text in found.rows] == [("1", SENTENCE), ("3", SENTENCE)]
     with pytest.raises(DataError, match=f"^rows:2: {re.escape(reason)}"):
         read(f"{INLINE}\n{line}\n", strict=True)
 
@@ -365,8 +365,8 @@ def test_the_report_counts_what_there_is(read):
             entity_marks.NO_TAB: {"count": 1, "places": [f"rows:{3 * len(SENTENCE) + 11}"]},
         },
         "composed": {"count": 0, "places": []},
-        "duplicates": {"count": 2, "places": [found.texts[1].where, found.texts[2].where]},
-        "conflicting_entities": {"count": 1, "places": [found.texts[2].where]},
+        "duplicates": {"count": 2, "places": [found.rows[1].where, found.rows[2].where]},
+        "conflicting_entities": {"count": 1, "places": [found.rows[2].where]},
         "repeated_ids": {"count": 0, "places": []},
         "without_entities": 1,
         "characters": 3 * len(SENTENCE) + 4,
@@ -422,8 +422,8 @@ def inline(text: str, found: tuple[NamedEntity, ...]) -> str:
 def test_any_text_comes_back_from_lines_of_characters(read, sentences):
     content = "\n".join(f"## {number}\n{lines_of(*sentence)}" for number, sentence in enumerate(sentences))
     found = read(content)
-    assert [(text.text, text.entities) for text in found.texts] == sentences
-    assert [text.id for text in found.texts] == [str(number) for number in range(len(sentences))]
+    assert [(text.text, text.entities) for text in found.rows] == sentences
+    assert [text.id for text in found.rows] == [str(number) for number in range(len(sentences))]
     assert (found.format, found.rejected) == ("character-tsv", {})
     assert len(found.composed) == sum(CharacterMap(text).composes for text, _ in sentences)
 
@@ -433,8 +433,8 @@ def test_any_text_comes_back_from_lines_of_characters(read, sentences):
 def test_any_text_comes_back_from_spans(read, sentences):
     lines = [f"{inline(*sentence)}\n{INLINE}" for sentence in sentences]
     found = read("\n".join([INLINE, *lines]))  # most lines have no tab
-    assert [(text.text, text.entities) for text in found.texts[::2]] == [(SENTENCE, FOUND)] * (len(sentences) + 1)
-    assert [(text.text, text.entities) for text in found.texts[1::2]] == sentences
+    assert [(text.text, text.entities) for text in found.rows[::2]] == [(SENTENCE, FOUND)] * (len(sentences) + 1)
+    assert [(text.text, text.entities) for text in found.rows[1::2]] == sentences
     assert (found.format, found.rejected) == ("inline", {})
 
 
@@ -444,7 +444,7 @@ def test_every_sentence_is_used_or_counted(read, lines):
     for content in (f"{INLINE}\n" * 20 + "\n".join(lines), GOOD * 20 + "\n".join(lines)):
         found = read(content)
         report = found.report()
-        assert report["texts"] == len(found.texts) + sum(map(len, found.rejected.values()))
+        assert report["texts"] == len(found.rows) + sum(map(len, found.rejected.values()))
         if found.format == "inline":
             assert report["texts"] == sum(bool(line) for line in content.split("\n"))
 

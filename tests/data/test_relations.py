@@ -74,15 +74,15 @@ def reasons(file) -> dict[str, int]:
 def test_a_row_of_klue(read):
     file = read([ROW])
     assert file.format == "klue-json"
-    assert file.relations == [RELATION]
-    assert (file.relations[0].subject_word, file.relations[0].object_word) == ("새솔대학교", "김다온")
+    assert file.rows == [RELATION]
+    assert (file.rows[0].subject_word, file.rows[0].object_word) == ("새솔대학교", "김다온")
     assert (file.ids, file.found_again, file.rejected) == (["a-17"], [], {})
 
 
 def test_one_object_a_line_and_a_byte_order_mark(read):
     lines = "\r\n".join(json.dumps(each) for each in (ROW, row(guid="b"))) + "\r\n\r\n"
     file = read("\ufeff\n" + lines)
-    assert [(each.id, each.where) for each in file.relations] == [("a-17", "rows:2"), ("b", "rows:3")]
+    assert [(each.id, each.where) for each in file.rows] == [("a-17", "rows:2"), ("b", "rows:3")]
 
 
 def test_ids_are_guids_ids_or_numbers(read):
@@ -92,20 +92,20 @@ def test_ids_are_guids_ids_or_numbers(read):
 
 def test_a_rejected_row_keeps_its_id(read):
     file = read([ROW, row(guid="b", label=None), "no row", row(guid="c")])
-    assert [each.id for each in file.relations] == ["a-17", "c"]
+    assert [each.id for each in file.rows] == ["a-17", "c"]
     assert file.ids == ["a-17", "b", "3", "c"]
     assert file.rejected == {relations.NO_LABEL: ["rows, row 2 (b)"], relation_rows.MALFORMED_ROW: ["rows, row 3"]}
 
 
 def test_rows_without_a_label(read):
     rows = [row(label=None), row(label=" "), row(label=" per:title ")]
-    assert [each.label for each in read(rows, needs_label=False).relations] == [None, None, "per:title"]
+    assert [each.label for each in read(rows, needs_label=False).rows] == [None, None, "per:title"]
     assert reasons(read(rows)) == {relations.NO_LABEL: 2}
 
 
 def test_entities_without_a_type(read):
     file = read([row(subject_entity={**SUBJECT, "type": None}, object_entity={**OBJECT, "type": " "})])
-    assert (file.relations[0].subject.type, file.relations[0].object.type) == (None, None)
+    assert (file.rows[0].subject.type, file.rows[0].object.type) == (None, None)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------
@@ -117,10 +117,10 @@ def test_a_row_of_the_competition(read, line_end, start):
     file = read(start + as_csv([ROW, ROW], line_end))
     line = 2 + (start == "\n")
     assert file.format == "competition-csv"
-    assert file.relations[0] == Relation(
+    assert file.rows[0] == Relation(
         "0", SENTENCE, Entity(0, 5, "ORG"), Entity(13, 16, "PER"), "org:founded_by", f"rows:{line}"
     )
-    assert (file.relations[1].id, file.relations[1].where) == ("1", f"rows:{line + 1}")
+    assert (file.rows[1].id, file.rows[1].where) == ("1", f"rows:{line + 1}")
 
 
 def test_quotes_commas_and_line_ends_within_a_field(read):
@@ -128,7 +128,7 @@ def test_quotes_commas_and_line_ends_within_a_field(read):
     song = {"word": "하루,\n이틀", "start_idx": 4, "end_idx": 9, "type": None}
     singer = {"word": "김다온", "start_idx": 17, "end_idx": 19, "type": "PER"}
     file = read(as_csv([row(sentence=sentence, subject_entity=song, object_entity=singer), ROW]))
-    first, second = file.relations
+    first, second = file.rows
     assert first.sentence == sentence
     assert (first.subject_word, first.object_word) == ("하루,\n이틀", "김다온")
     assert (first.where, second.where) == ("rows:2", "rows:5")
@@ -139,7 +139,7 @@ def test_columns_in_another_order_and_more_of_them(read):
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerows([columns, ["0", "per:title", str(OBJECT), SENTENCE, "x", str(SUBJECT)]])
-    found = read(file.getvalue()).relations[0]
+    found = read(file.getvalue()).rows[0]
     assert (found.id, found.label, found.subject_word) == ("1", "per:title", "새솔대학교")
 
 
@@ -169,11 +169,11 @@ def test_a_row_of_csv_with_other_columns_is_counted_with_its_id(read):
 
 def test_the_competition_labels_its_test_rows_100(read):
     rows = as_csv([row(label="100"), row(label="100")])
-    assert [each.label for each in read(rows, needs_label=False).relations] == [None, None]
-    assert [each.label for each in read(rows).relations] == ["100", "100"]
+    assert [each.label for each in read(rows, needs_label=False).rows] == [None, None]
+    assert [each.label for each in read(rows).rows] == ["100", "100"]
     mixed = as_csv([row(label="100"), row(label="per:title")])
-    assert [each.label for each in read(mixed, needs_label=False).relations] == ["100", "per:title"]
-    assert [each.label for each in read(as_csv([row(label="")]), needs_label=False).relations] == [None]
+    assert [each.label for each in read(mixed, needs_label=False).rows] == ["100", "per:title"]
+    assert [each.label for each in read(as_csv([row(label="")]), needs_label=False).rows] == [None]
 
 
 # --- tab-separated text -----------------------------------------------------------------------------------------------
@@ -196,18 +196,18 @@ def test_a_marked_sentence(read, columns, id, label):
     for line_end in ("", "\n", "\r\n\r\n"):
         file = read("\t".join(columns) + line_end, needs_label=False)
         assert file.format == "marked-tsv"
-        assert file.relations == [Relation(id, SENTENCE, Entity(0, 5, None), Entity(13, 16, None), label, "rows:1")]
+        assert file.rows == [Relation(id, SENTENCE, Entity(0, 5, None), Entity(13, 16, None), label, "rows:1")]
 
 
 def test_the_object_may_stand_first(read):
-    found = read("<e2>김다온</e2>이 <e1> 새솔대학교 </e1>를 세웠다.", needs_label=False).relations[0]
+    found = read("<e2>김다온</e2>이 <e1> 새솔대학교 </e1>를 세웠다.", needs_label=False).rows[0]
     assert (found.subject_word, found.object_word) == ("새솔대학교", "김다온")
     assert found.sentence == "김다온이  새솔대학교 를 세웠다."
 
 
 def test_quotes_stay_where_not_every_sentence_has_them(read):
     file = read('"<e1>나</e1>"와 "<e2>너</e2>"\n<e1>나</e1>와 <e2>너</e2>\n', needs_label=False)
-    assert file.relations[0].sentence == '"나"와 "너"'
+    assert file.rows[0].sentence == '"나"와 "너"'
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_what_cannot_be_used_is_counted_under_its_reason(read, changes, reason):
     content = json.dumps(rows)
     file = read(content, labels=["no_relation", "org:founded_by"])
     assert file.rejected == {reason: ["rows, row 2 (b)"]}
-    assert len(file.relations) == 1
+    assert len(file.rows) == 1
     assert file.report()["rejected"] == {reason: {"count": 1, "places": ["rows, row 2 (b)"]}}
     with pytest.raises(DataError) as error:
         read(content, labels=["no_relation", "org:founded_by"], strict=True)
@@ -301,7 +301,7 @@ def test_what_cannot_be_used_is_counted_under_its_reason(read, changes, reason):
 def test_a_word_that_stands_once_is_found_again(read, start, end):
     rows = [row(object_entity=entity(start=start, end=end))]
     file = read(rows)
-    assert file.relations == [RELATION]
+    assert file.rows == [RELATION]
     assert file.found_again == ["rows, row 1 (a-17)"]
     with pytest.raises(DataError, match=r"rows, row 1 \(a-17\): offsets"):
         read(rows, strict=True)
@@ -310,13 +310,13 @@ def test_a_word_that_stands_once_is_found_again(read, start, end):
 def test_right_offsets_choose_between_words_that_stand_twice(read):
     subject = {**SUBJECT, "start_idx": 5, "end_idx": 9}
     file = read([row(sentence=TWICE, subject_entity=subject, object_entity=entity(start=15, end=17))])
-    assert file.relations[0].object == Entity(15, 18, "PER")
+    assert file.rows[0].object == Entity(15, 18, "PER")
     assert file.found_again == []
 
 
 def test_entities_may_adjoin(read):
     file = read([row(subject_entity=entity("새솔", 0, 1), object_entity=entity("대학교", 2, 4))])
-    assert (file.relations[0].subject_word, file.relations[0].object_word) == ("새솔", "대학교")
+    assert (file.rows[0].subject_word, file.rows[0].object_word) == ("새솔", "대학교")
 
 
 def test_a_decomposed_file_with_offsets_of_either_form(read):
@@ -331,7 +331,7 @@ def test_a_decomposed_file_with_offsets_of_either_form(read):
     )
     composed_offsets = row(sentence=raw, subject_entity=subject, object_entity=object_)
     file = read([raw_offsets, composed_offsets], strict=True)
-    for found in file.relations:
+    for found in file.rows:
         assert (found.sentence, found.subject, found.object) == (SENTENCE, RELATION.subject, RELATION.object)
 
 
@@ -364,9 +364,9 @@ def test_every_format_gives_the_same_words(read, parts, form, swapped):
         first, second = ("e2", "e1") if swapped else ("e1", "e2")
         marked = f"{parts[0]}<{first}>{parts[1]}</{first}>{parts[2]}<{second}>{parts[3]}</{second}>{parts[4]}"
         files.append(read(f"0\torg:founded_by\tx{marked}x", strict=True))
-        assert files[-1].relations[0].sentence == normalize(f"x{raw}x")
+        assert files[-1].rows[0].sentence == normalize(f"x{raw}x")
     for file in files:
-        found = file.relations[0]
+        found = file.rows[0]
         assert (found.subject_word, found.object_word) == (normalize(subject["word"]), normalize(object_["word"]))
         assert (found.subject.start < found.object.start) is not swapped
         assert file.format == "marked-tsv" or found.sentence == normalize(raw)
@@ -389,9 +389,9 @@ values = st.recursive(
 )
 def test_any_json_is_read_row_by_row(read, rows):
     file = read(json.dumps([ROW, *rows]), needs_label=False)
-    assert len(file.ids) == len(rows) + 1 == len(file.relations) + sum(reasons(file).values())
+    assert len(file.ids) == len(rows) + 1 == len(file.rows) + sum(reasons(file).values())
     json.dumps(file.report(), ensure_ascii=False).encode()
-    for found in file.relations:
+    for found in file.rows:
         assert found.subject_word and found.object_word
         assert found.subject.end <= found.object.start or found.object.end <= found.subject.start
 
@@ -542,8 +542,8 @@ def test_a_list_that_is_not_there(tmp_path):
 
 def test_labels_are_compared_in_one_form(read):
     rows = [row(label=nfd("인물:직업"))]
-    assert read(rows, labels=["인물:직업"]).relations[0].label == "인물:직업"
-    assert read(rows, labels=[nfd("인물:직업")]).relations[0].label == "인물:직업"
+    assert read(rows, labels=["인물:직업"]).rows[0].label == "인물:직업"
+    assert read(rows, labels=[nfd("인물:직업")]).rows[0].label == "인물:직업"
 
 
 def test_the_negative_label_comes_first():

@@ -36,12 +36,12 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train(files):
-    return read_entities(files[0]).texts
+    return read_entities(files[0]).rows
 
 
 @pytest.fixture(scope="module")
 def dev(files):
-    return read_entities(files[1]).texts
+    return read_entities(files[1]).rows
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_files_read_without_a_rejection(files):
     assert [path.name for path in files] == ["klue-ner_sample_train.tsv", "klue-ner_sample_dev.tsv"]
     for path, count in zip(files, (2000, 400), strict=True):
         file = read_entities(path, strict=True)
-        assert file.format == "character-tsv" and len(file.texts) == count
+        assert file.format == "character-tsv" and len(file.rows) == count
         assert not file.rejected and not file.composed
         assert not file.report()["duplicates"]["count"]
 

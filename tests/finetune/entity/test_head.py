@@ -17,7 +17,7 @@ UNITS = ["both", "subword", "character"]
 
 @pytest.fixture
 def build(wordpiece, texts_file):
-    texts = read_entities(texts_file).texts
+    texts = read_entities(texts_file).rows
 
     def make(unit="both", crf=True, length=64, dropout=0.0):
         torch.manual_seed(0)

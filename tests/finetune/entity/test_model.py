@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from finetune.entity.start import prepare_run
 
 from data.entities import read_entities
 from experiment.console import Console
 from experiment.errors import UsageError
 from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
-from finetune.entity.start import prepare_run
 from finetune.pipeline import fine_tune
 
 CPU = Machine(torch.device("cpu"), "32-true")
@@ -32,7 +32,7 @@ def asked(configure, test_texts_file, tmp_path):
     """A model, untrained, and texts for it."""
     directory = RunDirectory.create(tmp_path, "finetune/ner", None)
     model = prepare_run(configure(), directory, Console(quiet=True), None).model
-    texts = read_entities(test_texts_file).texts
+    texts = read_entities(test_texts_file).rows
     return model, texts, model.aligner.align([text.text for text in texts])
 
 

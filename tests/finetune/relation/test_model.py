@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from finetune.relation.start import prepare_run
 
 from data.relations import read_relations
 from experiment.console import Console
@@ -14,7 +15,6 @@ from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
 from finetune.batches import evaluation_batches
 from finetune.pipeline import fine_tune
-from finetune.relation.start import prepare_run
 from finetune.relation.task import training
 
 CPU = Machine(torch.device("cpu"), "32-true")
@@ -87,7 +87,7 @@ def little_memory(monkeypatch):
 
 def test_what_does_not_fit_is_answered_in_halves(run, test_rows_file, little_memory):
     model = run().model
-    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).relations)
+    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).rows)
     lengths = np.array([len(row.ids) for row in marked])
     assert len(evaluation_batches(lengths)) == 1
     whole = model.probabilities(marked, CPU)
@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_answered_in_halves(run, test_rows_file, little_mem
 
 def test_a_row_that_does_not_fit_is_a_sentence_with_a_length_that_does(run, test_rows_file, little_memory):
     model = run().model
-    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).relations)
+    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).rows)
     lengths = sorted(len(row.ids) for row in marked)
     assert lengths[0] < lengths[-1]
     little_memory(model, lengths[0])

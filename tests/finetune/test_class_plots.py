@@ -4,11 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-
-import experiment.figures
-from experiment.plots import COLOURS
 from finetune.relation.metrics import RelationScores, per_relation, relation_metrics
 from finetune.relation.plots import (
     MOST_CURVES,
@@ -19,6 +14,11 @@ from finetune.relation.plots import (
     plot_precision_recall,
 )
 from finetune.relation.predictions import Predictions
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+import experiment.figures
+from experiment.plots import COLOURS
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""How good answers are: micro- and macro-F1, accuracy and AUPRC, for all relations together and for each.
+"""How good answers are where each row has one label: micro- and macro-F1, accuracy and AUPRC, for all labels together and for
+each.
 
 Four rows, three labels, a probability for each:
 
@@ -13,7 +14,7 @@ Four rows, three labels, a probability for each:
     accuracy    2 of 4 rows                                                                            50.0 %
     AUPRC       the mean of 25.0 % (no_relation), 79.2 % (per:spouse) and 25.0 % (per:title)           43.1 %
 
-"no_relation" is the negative label: an answer that is wrong costs twice where it names a relation instead of another one
+"no_relation" is the negative label here: an answer that is wrong costs twice where it names a relation instead of another one
 (one is missed, one is made up), once where either is no_relation, and no_relation rightly given earns nothing. Both
 figures of KLUE's table are these, as percentages (micro-F1 and AUPRC; Park et al. 2021, https://arxiv.org/abs/2105.09680).
 """
@@ -25,10 +26,10 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class RelationScores:
-    """One relation's figures, as fractions; its row of `relations.csv`."""
+class ClassScores:
+    """One label's figures, as fractions; its row of `relations.csv` or `labels.csv`."""
 
-    relation: str
+    label: str
     precision: float
     """Right answers among those that name it; 0 where none does."""
     recall: float
@@ -42,8 +43,8 @@ class RelationScores:
     """Its part of the mean that is the AUPRC; None where the model does not know the label, so that it has none."""
 
 
-def relation_metrics(
-    probabilities: np.ndarray, gold: Sequence[str], labels: Sequence[str], negative: str
+def class_metrics(
+    probabilities: np.ndarray, gold: Sequence[str], labels: Sequence[str], negative: str | None = None
 ) -> dict[str, float]:
     """The figures of `metrics.json`, as fractions from 0 to 1.
 
@@ -63,7 +64,7 @@ def relation_metrics(
         probabilities: of each label for each row, [N, C]; the answer is the highest, the first of equal ones.
         gold: the right label of each row.
         labels: the columns' names.
-        negative: the label that says that there is no relation.
+        negative: the label that says that there is nothing; None where no label does.
 
     Raises:
         ValueError: there are no rows, shapes do not fit, labels repeat, or a probability is not finite.
@@ -80,13 +81,13 @@ def relation_metrics(
     }
 
 
-def per_relation(probabilities: np.ndarray, gold: Sequence[str], labels: Sequence[str]) -> list[RelationScores]:
+def class_scores(probabilities: np.ndarray, gold: Sequence[str], labels: Sequence[str]) -> list[ClassScores]:
     """Each label's figures, the one with most rows first; equal ones in the order of the labels.
 
-    Gold labels that the model does not know have a row, too. The mean of the AUPRC column is `relation_metrics`'.
+    Gold labels that the model does not know have a row, too. The mean of the AUPRC column is `class_metrics`'.
 
     Raises:
-        ValueError: as `relation_metrics`.
+        ValueError: as `class_metrics`.
     """
     count = _Count(probabilities, gold, labels)
     areas = [*count.areas(), *[None] * (len(count.names) - len(labels))]
@@ -94,7 +95,7 @@ def per_relation(probabilities: np.ndarray, gold: Sequence[str], labels: Sequenc
     recall = _ratio(count.right, count.support)
     f1 = _ratio(2 * count.right, count.predicted + count.support)
     return [
-        RelationScores(
+        ClassScores(
             count.names[i],
             float(precision[i]),
             float(recall[i]),
@@ -126,7 +127,7 @@ def precision_recall(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarr
 class _Count:
     """Rows by gold label and answer.
 
-    Args: as `relation_metrics`.
+    Args: as `class_metrics`.
     """
 
     def __init__(self, probabilities: np.ndarray, gold: Sequence[str], labels: Sequence[str]) -> None:

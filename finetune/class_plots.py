@@ -1,9 +1,9 @@
-"""Pictures of what a model answers: which relations it takes for which, and how well it knows each.
+"""Pictures of what a classifier answers: which labels it takes for which, and how well it knows each.
 
     plot_confusion(predictions, plots / "confusion.png")
-    plot_f1(per_relation(…), labels, plots / "f1_by_relation.png")
+    plot_f1(class_scores(…), labels, plots / "f1_by_relation.png", "relation")
     plot_precision_recall(predictions, plots / "precision_recall.png")
-    plot_classes({"train": ["per:title", …], "dev": […]}, labels, plots / "classes.png")
+    plot_classes({"train": ["per:title", …], "dev": […]}, labels, plots / "classes.png", "relation")
 
 They are as wide as a page of the report and as high as the labels need. Of more than `MOST_LABELS` labels the most frequent
 are shown, and a line below the picture says what became of the others. A name that no installed font can draw (인물:배우자 on a
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.rows import RowT
 from experiment.figures import SMALL, WIDTH, Names, beside, names_for, page, title
 from experiment.label_figures import (
     BLUE,
@@ -34,8 +35,8 @@ from experiment.label_figures import (
     plot_scores,
 )
 from experiment.plots import INK, MUTED
-from finetune.relation.metrics import RelationScores, precision_recall
-from finetune.relation.predictions import Predictions
+from finetune.class_metrics import ClassScores, precision_recall
+from finetune.class_predictions import ClassPredictions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ class _Place:
     heading: bool = False
 
 
-def plot_confusion(predictions: Predictions, path: Path) -> bool:
+def plot_confusion(predictions: ClassPredictions[RowT], path: Path) -> bool:
     """Draw which relations are taken for which: a row for each gold label, a column for each answer.
 
     Colour is the share of the row, blue where the answer is right and orange where it is wrong. Labels stand by the group
@@ -140,19 +141,20 @@ def _draw_cells(axes: "Axes", counts: np.ndarray, places: Sequence[_Place], cell
     axes.set_ylabel("label of the row", fontsize=SMALL + 1)
 
 
-def plot_f1(scores: Sequence[RelationScores], labels: Sequence[str], path: Path) -> bool:
-    """Draw each relation's F1 as a bar, with precision and recall as marks.
+def plot_f1(scores: Sequence[ClassScores], labels: Sequence[str], path: Path, thing: str) -> bool:
+    """Draw each label's F1 as a bar, with precision and recall as marks.
 
     Args:
         scores: in the order in which they are drawn, from the top.
         labels: the model's, for the numbers of names that cannot be drawn.
         path: of the PNG file.
+        thing: what a label is called: "relation".
     """
-    named = [(score.relation, score) for score in scores]
-    return plot_scores(named, labels, path, heading="F1 of each relation", things="relations", of="rows")
+    named = [(score.label, score) for score in scores]
+    return plot_scores(named, labels, path, heading=f"F1 of each {thing}", things=f"{thing}s", of="rows")
 
 
-def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
+def plot_precision_recall(predictions: ClassPredictions[RowT], path: Path) -> bool:
     """Draw precision over recall: of all labels together (micro-averaged), and of each of the most frequent ones.
 
     A dot shows where the answers are, each row's highest probability.
@@ -200,21 +202,22 @@ def plot_precision_recall(predictions: Predictions, path: Path) -> bool:
     return True
 
 
-def plot_classes(rows: Mapping[str, Sequence[str | None]], labels: Sequence[str], path: Path) -> bool:
-    """Draw how frequent each relation is among the training rows, the dev rows and so on.
+def plot_classes(rows: Mapping[str, Sequence[str | None]], labels: Sequence[str], path: Path, thing: str) -> bool:
+    """Draw how frequent each label is among the training rows, the dev rows and so on.
 
     Args:
         rows: the label of each row, by the name of what the rows are for; the first decides the order.
         labels: the model's, for the numbers of names that cannot be drawn.
         path: of the PNG file.
+        thing: what a label is called: "relation".
     """
     counts = {use: Counter(label for label in part if label is not None) for use, part in rows.items()}
     return plot_frequencies(
-        counts, labels, path, heading="How frequent each relation is", things="relations", of="rows"
+        counts, labels, path, heading=f"How frequent each {thing} is", things=f"{thing}s", of="rows"
     )
 
 
-def _labelled(predictions: Predictions) -> tuple[list[str], list[str]]:
+def _labelled(predictions: ClassPredictions[RowT]) -> tuple[list[str], list[str]]:
     """Gold labels and answers of the rows that have both."""
     pairs = zip(predictions.gold, predictions.answers, strict=True)
     known = [(label, answer) for label, answer in pairs if label is not None]

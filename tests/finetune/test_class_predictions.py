@@ -5,13 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-
-from data.errors import DataError
-from data.relations import Entity, Relation, RelationFile
-from experiment.errors import UsageError
 from finetune.relation.metrics import per_relation, relation_metrics
 from finetune.relation.predictions import (
     Predictions,
@@ -24,6 +17,13 @@ from finetune.relation.predictions import (
     write_scores,
     write_submission,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from data.errors import DataError
+from data.relations import Entity, Relation, RelationFile
+from experiment.errors import UsageError
 
 LABELS = ["no_relation", "per:spouse", "인물:직업"]
 
@@ -143,7 +143,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 def test_rejected_rows_stand_at_their_places_with_the_labels_shares(tmp_path):
     usable = [relation("b"), relation("d", label=None)]
     file = RelationFile(
-        tmp_path / "test.json", "klue-json", usable, ["a", "b", "c", "d"], [], {"empty span": ["row 1", "row 3"]}
+        tmp_path / "test.json", "klue-json", usable, {"empty span": ["row 1", "row 3"]}, ["a", "b", "c", "d"], []
     )
     own = np.array([[0.1, 0.8, 0.1], [0.2, 0.1, 0.7]])
     shares = np.array([0.6, 0.3, 0.1])
@@ -155,7 +155,7 @@ def test_rejected_rows_stand_at_their_places_with_the_labels_shares(tmp_path):
     write_submission(tmp_path / "s.csv", complete)
     assert [row["id"] for row in rows_of(tmp_path / "s.csv")] == file.ids
     with pytest.raises(ValueError, match="row d is not among"):
-        Predictions.of_file(RelationFile(file.path, file.format, usable, ["a", "b"], [], {}), LABELS, own, shares)
+        Predictions.of_file(RelationFile(file.path, file.format, usable, {}, ["a", "b"], []), LABELS, own, shares)
 
 
 @pytest.mark.parametrize("rows", [[[0.5, 0.5]], [[0.5, 0.4, 0.0]], [[np.nan, 0.5, 0.5]]])

@@ -4,11 +4,10 @@ import time
 
 import numpy as np
 import pytest
+from finetune.relation.metrics import per_relation, precision_recall, relation_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, auc, f1_score, precision_recall_curve
-
-from finetune.relation.metrics import per_relation, precision_recall, relation_metrics
 
 LABELS = ["no_relation", "per:spouse", "per:title"]
 

@@ -1,33 +1,32 @@
-"""Answers as files: `predictions.csv`, a competition's submission, and `errors.csv` and `relations.csv` for people.
+"""Probabilities of labels, one of which each row has: their mean over models, `predictions.csv`, a competition's submission, and
+`errors.csv` for people.
 
     predictions.csv     id,label,pred_label,probs
                         a-17,per:spouse,per:spouse,"[0.1, 0.8, 0.1]"
     a submission        id,pred_label,probs
     errors.csv          id,text,label,pred_label,pred_prob,label_prob
                         a-18,《룸》은 <S:PER>조지 해리슨</S>이 <O:ORG>비틀즈</O>에서 …,per:title,no_relation,0.70000,0.20000
-    relations.csv       relation,precision,recall,f1,support,predicted,auprc
 
 `probs` is a JSON list in the order of the model's labels, with as many digits as give back the same numbers, and so the
 same metrics. `label` is empty where the row has none. A row that could not be read has no place in training or in metrics,
 but a submission must have it: its probabilities are the shares of the labels among the training rows
-(`Predictions.of_file`).
+(`ClassPredictions.among`).
 
-The two files for people are as `finetune.spreadsheets` writes them. Every file is written whole or not at all.
+`errors.csv` is as `finetune.spreadsheets` writes it. Every file is written whole or not at all.
 """
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Self
 
 import numpy as np
 
 from data.errors import DataError
-from data.relations import Relation, RelationFile
+from data.rows import RowFile, RowT
 from experiment.errors import UsageError
-from finetune.relation.metrics import RelationScores
 from finetune.spreadsheets import write_csv
 
 HEADER = ("id", "label", "pred_label", "probs")
@@ -37,7 +36,7 @@ _SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class ClassPredictions(Generic[RowT]):
     """The answers for the rows of one file.
 
     Raises:
@@ -51,54 +50,84 @@ class Predictions:
     """[N, C]"""
     gold: list[str | None]
     """None where it is not known."""
-    relations: list[Relation | None]
+    rows: list[RowT | None]
     """None for a row that was rejected, and wherever only the answers are at hand."""
 
     def __post_init__(self) -> None:
         rows = len(self.ids)
         if self.probabilities.shape != (rows, len(self.labels)):
             raise ValueError(f"{rows} rows, {len(self.labels)} labels, probabilities {self.probabilities.shape}")
-        if len(self.gold) != rows or len(self.relations) != rows:
-            raise ValueError(f"{rows} ids, {len(self.gold)} gold labels, {len(self.relations)} relations")
+        if len(self.gold) != rows or len(self.rows) != rows:
+            raise ValueError(f"{rows} ids, {len(self.gold)} gold labels, {len(self.rows)} read")
         if not (np.abs(self.probabilities.sum(1) - 1) <= _SUM_TOLERANCE).all():
             raise ValueError("the probabilities of a row do not sum to 1")
 
-    @classmethod
-    def of_rows(cls, relations: Sequence[Relation], labels: Sequence[str], probabilities: np.ndarray) -> "Predictions":
-        """The answers for rows that could all be read: `probabilities` is [len(relations), C]."""
-        return cls(
-            [row.id for row in relations],
-            list(labels),
-            probabilities,
-            [row.label for row in relations],
-            list(relations),
-        )
+    def __len__(self) -> int:
+        return len(self.ids)
 
     @classmethod
-    def of_file(
-        cls, file: RelationFile, labels: Sequence[str], probabilities: np.ndarray, shares: np.ndarray
-    ) -> "Predictions":
+    def of_rows(cls, rows: Sequence[RowT], labels: Sequence[str], probabilities: np.ndarray) -> Self:
+        """The answers for rows that could all be read: `probabilities` is [len(rows), C]."""
+        return cls([row.id for row in rows], list(labels), probabilities, [row.label for row in rows], list(rows))
+
+    def among(self, ids: Sequence[str], shares: np.ndarray) -> Self:
         """The answers for all rows of a file, in its order, those that were rejected included.
 
         Args:
-            file: what was read.
-            labels: the columns' names.
-            probabilities: of the usable rows, [len(file.relations), C].
+            ids: of all rows; those of the answers are among them, in their order.
             shares: the answer for a rejected row, [C]: of each label among the training rows.
+
+        Raises:
+            ValueError: an answer's row is not among them.
         """
-        usable = cls.of_rows(file.relations, labels, probabilities)
-        relations: list[Relation | None] = []
-        rows = []
+        rows: list[RowT | None] = []
+        probabilities, gold = [], []
         following = 0
-        for row_id in file.ids:
-            found = following < len(usable.ids) and usable.ids[following] == row_id
-            relations.append(file.relations[following] if found else None)
-            rows.append(probabilities[following] if found else shares)
+        for row_id in ids:
+            found = following < len(self.ids) and self.ids[following] == row_id
+            rows.append(self.rows[following] if found else None)
+            gold.append(self.gold[following] if found else None)
+            probabilities.append(self.probabilities[following] if found else shares)
             following += found
-        if following < len(usable.ids):
-            raise ValueError(f"row {usable.ids[following]} is not among the ids of {file.path}, in their order")
-        gold = [row.label if row else None for row in relations]
-        return cls(list(file.ids), list(labels), np.array(rows).reshape(-1, len(labels)), gold, relations)
+        if following < len(self.ids):
+            raise ValueError(f"row {self.ids[following]} is not among the ids of the file, in their order")
+        stacked = np.array(probabilities).reshape(-1, len(self.labels))
+        return type(self)(list(ids), self.labels, stacked, gold, rows)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The answers for different rows, one after the other."""
+        return cls(
+            [row for part in parts for row in part.ids],
+            parts[0].labels,
+            np.concatenate([part.probabilities for part in parts]),
+            [label for part in parts for label in part.gold],
+            [row for part in parts for row in part.rows],
+        )
+
+    def with_rows(self, known: Iterable[RowT]) -> Self:
+        """The same with the rows of these ids, where only the answers were at hand."""
+        by_id = {row.id: row for row in known}
+        return type(self)(self.ids, self.labels, self.probabilities, self.gold, [by_id.get(name) for name in self.ids])
+
+    def labelled(self) -> Self:
+        """Those for the rows that have a gold label and could be read."""
+        pairs = zip(self.gold, self.rows, strict=True)
+        kept = [index for index, (label, row) in enumerate(pairs) if label is not None and row is not None]
+        if len(kept) == len(self.ids):
+            return self
+        return type(self)(
+            [self.ids[index] for index in kept],
+            self.labels,
+            self.probabilities[kept],
+            [self.gold[index] for index in kept],
+            [self.rows[index] for index in kept],
+        )
+
+    @classmethod
+    def unread(cls, labels: Sequence[str], prior: np.ndarray) -> Self:
+        """What a model answers to one row that it has not read: `prior`, [C]."""
+        return cls([""], list(labels), prior[None], [None], [None])
 
     @property
     def answers(self) -> list[str]:
@@ -112,7 +141,7 @@ class Mistake:
 
     id: str
     text: str
-    """The sentence with both entities marked."""
+    """The row, for people."""
     label: str
     """The right one."""
     answer: str
@@ -122,7 +151,7 @@ class Mistake:
     """Of the right label; 0 where the model does not know it."""
 
 
-def mean_predictions(parts: Mapping[str, Predictions]) -> Predictions:
+def mean_predictions(parts: Mapping[str, ClassPredictions[RowT]]) -> ClassPredictions[RowT]:
     """The mean of several models' probabilities for the same rows (soft voting).
 
     Args:
@@ -135,13 +164,13 @@ def mean_predictions(parts: Mapping[str, Predictions]) -> Predictions:
     """
     (first_name, first), *others = parts.items()
     total = first.probabilities.astype(np.float64)
-    gold, relations = list(first.gold), list(first.relations)
+    gold, rows = list(first.gold), list(first.rows)
     for name, part in others:
         if set(part.labels) != set(first.labels):
             apart = sorted(set(part.labels) ^ set(first.labels))
             raise UsageError(
                 f"{first_name} and {name} cannot be averaged: only one of them knows {_listed(apart)}; use models that "
-                "were trained with the same --relation_list."
+                "were trained with the same labels."
             )
         if part.ids != first.ids:
             raise DataError(
@@ -155,48 +184,67 @@ def mean_predictions(parts: Mapping[str, Predictions]) -> Predictions:
                     f"{label} in the other; use predictions for the same file."
                 )
             gold[row] = gold[row] or label
-            relations[row] = relations[row] or part.relations[row]
+            rows[row] = rows[row] or part.rows[row]
         total += part.probabilities[:, [part.labels.index(label) for label in first.labels]]
-    return Predictions(first.ids, first.labels, total / len(parts), gold, relations)
+    return type(first)(first.ids, first.labels, total / len(parts), gold, rows)
 
 
-def mistakes(predictions: Predictions) -> list[Mistake]:
-    """The rows whose answer is wrong, the surest first. Rows without a gold label or a sentence are left out."""
+def mistakes(predictions: ClassPredictions[RowT], text_of: Callable[[RowT], str]) -> list[Mistake]:
+    """The rows whose answer is wrong, the surest first. Rows without a gold label or a sentence are left out.
+
+    Args:
+        predictions: of all rows.
+        text_of: what people are shown of a row.
+    """
     number = {label: index for index, label in enumerate(predictions.labels)}
     found = []
-    rows = zip(predictions.relations, predictions.gold, predictions.answers, predictions.probabilities, strict=True)
-    for row_id, (relation, label, answer, row) in zip(predictions.ids, rows, strict=True):
-        if relation and label is not None and answer != label:
-            sure = float(row[number[label]]) if label in number else 0.0
-            found.append(Mistake(row_id, marked_text(relation), label, answer, float(row.max()), sure))
+    rows = zip(predictions.rows, predictions.gold, predictions.answers, predictions.probabilities, strict=True)
+    for row_id, (row, label, answer, own) in zip(predictions.ids, rows, strict=True):
+        if row and label is not None and answer != label:
+            sure = float(own[number[label]]) if label in number else 0.0
+            found.append(Mistake(row_id, text_of(row), label, answer, float(own.max()), sure))
     return sorted(found, key=lambda mistake: -mistake.probability)
 
 
-def marked_text(relation: Relation) -> str:
-    """The sentence with its entities marked for people: <S:PER>조지 해리슨</S>이 <O:ORG>비틀즈</O>에서."""
-    text = relation.sentence
-    entities = (("S", relation.subject), ("O", relation.object))
-    for role, entity in sorted(entities, key=lambda pair: -pair[1].start):
-        kind = f":{entity.type}" if entity.type else ""
-        inside = text[entity.start : entity.end]
-        text = f"{text[: entity.start]}<{role}{kind}>{inside}</{role}>{text[entity.end :]}"
-    return text
-
-
-def write_predictions(path: Path, predictions: Predictions) -> None:
+def write_predictions(path: Path, predictions: ClassPredictions[RowT]) -> None:
     """Writes `predictions.csv`."""
     rows = zip(predictions.ids, predictions.gold, predictions.answers, _lists(predictions), strict=True)
     write_csv(path, HEADER, rows, for_people=False)
 
 
-def write_submission(path: Path, predictions: Predictions) -> None:
+def write_submission(path: Path, predictions: ClassPredictions[RowT]) -> None:
     """Writes what a competition asks for: `predictions.csv` without the right labels."""
     rows = zip(predictions.ids, predictions.answers, _lists(predictions), strict=True)
     write_csv(path, [name for name in HEADER if name != "label"], rows, for_people=False)
 
 
-def write_errors(path: Path, predictions: Predictions) -> None:
-    """Writes `errors.csv`: `mistakes`, for a spreadsheet."""
+def write_answers(
+    path: Path,
+    parts: Iterable[ClassPredictions[RowT]],
+    file: RowFile[RowT],
+    priors: Mapping[str, ClassPredictions[RowT]],
+) -> ClassPredictions[RowT]:
+    """Writes the answers for all rows of a file, those that could not be read included, and the submission beside them.
+
+    Args:
+        path: of the predictions; the submission is PATH_submission.csv.
+        parts: answers for the rows that could be read, in their order.
+        file: what was read.
+        priors: of each model, by name: an answer for one row that it has not read.
+    """
+    complete = ClassPredictions.joined(list(parts)).among(file.ids, mean_predictions(priors).probabilities[0])
+    write_predictions(path, complete)
+    write_submission(submission_path(path), complete)
+    return complete
+
+
+def submission_path(path: Path) -> Path:
+    """Where the submission of the predictions at `path` lies."""
+    return path.with_name(f"{path.stem}_submission.csv")
+
+
+def write_errors(path: Path, wrong_rows: Iterable[Mistake]) -> None:
+    """Writes `errors.csv`, for a spreadsheet."""
     rows = (
         (
             wrong.id,
@@ -206,28 +254,12 @@ def write_errors(path: Path, predictions: Predictions) -> None:
             f"{wrong.probability:.5f}",
             f"{wrong.label_probability:.5f}",
         )
-        for wrong in mistakes(predictions)
+        for wrong in wrong_rows
     )
     write_csv(path, ("id", "text", "label", "pred_label", "pred_prob", "label_prob"), rows)
 
 
-def write_scores(path: Path, scores: Sequence[RelationScores]) -> None:
-    """Writes `relations.csv`, for a spreadsheet."""
-    rows = (
-        (
-            score.relation,
-            *(f"{value:.5f}" for value in (score.precision, score.recall, score.f1)),
-            score.support,
-            score.predicted,
-            "" if score.auprc is None else f"{score.auprc:.5f}",
-        )
-        for score in scores
-    )
-    header = ("relation", "precision", "recall", "f1", "support", "predicted", "auprc")
-    write_csv(path, header, rows)
-
-
-def read_predictions(path: Path, labels: Sequence[str]) -> Predictions:
+def read_predictions(path: Path, labels: Sequence[str]) -> ClassPredictions[Any]:
     """Reads what `write_predictions` or `write_submission` wrote; the sentences are not in it.
 
     Args:
@@ -251,7 +283,7 @@ def read_predictions(path: Path, labels: Sequence[str]) -> Predictions:
     except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as predictions: {error}; it must be a CSV file in UTF-8.") from error
     probabilities = np.array(rows, dtype=np.float64).reshape(len(rows), len(labels))
-    return Predictions(ids, list(labels), probabilities, gold, [None] * len(rows))
+    return ClassPredictions(ids, list(labels), probabilities, gold, [None] * len(rows))
 
 
 def _read_row(where: str, fields: Mapping[str, Any], labels: Sequence[str]) -> np.ndarray:
@@ -272,7 +304,7 @@ def _read_row(where: str, fields: Mapping[str, Any], labels: Sequence[str]) -> n
     return row
 
 
-def _lists(predictions: Predictions) -> Iterable[str]:
+def _lists(predictions: ClassPredictions[RowT]) -> Iterable[str]:
     return (json.dumps(row) for row in predictions.probabilities.tolist())
 
 
