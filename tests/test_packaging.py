@@ -215,7 +215,7 @@ def test_importing_asks_for_nothing_heavy(user):
 
 
 def test_the_commands_are_the_programs(user):
-    """A run, too, on what the sample's words give, beside modules of the same names as those of the packages."""
+    """A run, too, on what the sample's words give, and its model, beside modules of the same names as those of the packages."""
     own_modules(user, "data.py", "run.py", "pretrain.py", "experiment/__init__.py", "finetune/notes.py")
     assert "\n  saebert-pretrain --resume auto\n" in ended_well(user("saebert-pretrain", "--help"))
     assert "\n  saebert-finetune --task ner\n" in ended_well(user("saebert-finetune", "--help"))
@@ -233,3 +233,10 @@ def test_the_commands_are_the_programs(user):
     run = user.folder / "runs" / "pretrain" / "latest"
     assert json.loads((run / "metrics.json").read_text())["steps"] == 2
     assert (run / "model" / "model.safetensors").is_file() and (run / "report.html").is_file()
+    (user.folder / "mine.py").write_text(
+        "import sys, saebert\n"
+        "from finetune import load\n"
+        "print(*load('runs/pretrain/latest', device='cpu').encode(['새', '나무']).shape, load is saebert.load)\n"
+        "assert not {'pytorch_lightning', 'mlflow'} & set(sys.modules)\n"
+    )
+    assert ended_well(user("mine.py")).split() == ["2", "128", "True"]
