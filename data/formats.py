@@ -188,9 +188,11 @@ def _check_json(lines: Sequence[str], name: str) -> None:
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _LEADING_BLANK_LINES = re.compile(r"\s*\n")
-_TITLE = re.compile(r" = (?!= )(.+) =[ \t]*$")
+_HEADING = r" = (?!= )([^\r\n]+) =[ \t]*"
+"""Of the first level: the title of a page."""
+_TITLE = re.compile(rf"{_HEADING}$")
 _SECTION = re.compile(r" (?:= ){2,}.+(?: =){2,}[ \t]*$")
-_PAGE = re.compile(r"\n(?= = (?!= ).+ =[ \t]*(?:\n|\Z))")
+_PAGE = re.compile(rf"\n(?={_HEADING}(?:\n|\Z))")
 
 
 def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None], *, begins: bool = True) -> Iterator[str]:
@@ -220,7 +222,7 @@ def decode_blocks(blocks: Iterable[bytes], reject: Callable[[int, str], None], *
 
 _BORDER = {
     Format.PETITIONS: re.compile(rb"\n"),
-    Format.NAMUWIKITEXT: re.compile(rb"\n(?= = (?!= )[^\r\n]+ =[ \t]*\r?\n)"),
+    Format.NAMUWIKITEXT: re.compile(rf"\n(?={_HEADING}\r?\n)".encode()),
     Format.PLAIN: re.compile(rb"\n[ \t\r]*\n(?=\S)"),
 }
 """Some of the borders between documents, in bytes: enough to cut a large file at."""

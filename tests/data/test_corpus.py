@@ -129,7 +129,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PIECES, max_size=60), st.sampled_from(sorted(HEADS)), st.booleans())
 def test_what_is_read_is_what_was_indexed(tmp_path: Path, monkeypatch, pieces: list[str], format: Format, large: bool):
     """Characters and keys were taken while the file was divided into documents; text is read from lines of it."""
