@@ -73,15 +73,17 @@ def fine_tuning(preset: str, output_dir: Path) -> Step:
     from finetune.relation.config import RelationConfig
     from finetune.relation.marking import MarkerOptions, RelationMarker
     from finetune.relation.model import label_numbers
-    from finetune.relation.rows import read_rows
+    from finetune.relation.task import RELATIONS
+    from finetune.rows import read_rows
 
     text, _ = sample_text(preset, output_dir)
-    rows = read_rows(RelationConfig(output_dir=output_dir), None)
+    rows = read_rows(RELATIONS, RelationConfig(output_dir=output_dir))
     chosen = rows.train[:ROWS]
     options = MarkerOptions("typed_entity_marker_punct", False, 128)
-    marked = RelationMarker(text.wordpiece, options, types=rows.types).mark(chosen)
+    types = sorted({each.type for row in chosen for each in (row.subject, row.object) if each.type})
+    marked = RelationMarker(text.wordpiece, options, types=types).mark(chosen)
     config = BertConfig(vocab_size=text.wordpiece.vocab_size, max_position_embeddings=512, **SIZES[preset])
-    ours = Ours(config, marked, label_numbers(chosen, rows.labels), rows.labels)
+    ours = Ours(config, marked, label_numbers(chosen, rows.outputs), rows.outputs)
 
     def step() -> int:
         ours.train(torch.float32)

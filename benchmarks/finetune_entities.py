@@ -32,7 +32,7 @@ from data.tokenizer import WordPiece
 from experiment.machine import Machine
 from finetune.batches import training_batches
 from finetune.entity.alignment import Aligner, AlignmentOptions
-from finetune.entity.head import HeadOptions, make_batch
+from finetune.entity.head import BertForEntities, HeadOptions, make_batch
 from finetune.entity.model import EntityModel, known_characters
 
 PADDED_LENGTH = 128
@@ -49,8 +49,8 @@ class Ours:
         self.texts, self.aligned = texts, Aligner(wordpiece, options).align([text.text for text in texts])
         head = HeadOptions("both", True, DROPOUT)
         characters = known_characters(self.aligned)
-        self.model = EntityModel.new(Bert(config), wordpiece, head, options, types, characters)
-        self.network = self.model.network
+        self.network = BertForEntities(Bert(config), head, len(types), 1 + len(characters))
+        self.model = EntityModel(self.network, wordpiece, options, types, characters)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=5e-5, fused=True)
         self.tags = [each.tags(text.entities or (), types) for text, each in zip(texts, self.aligned, strict=True)]
         self.numbers = [self.model.numbers(each) for each in self.aligned]
@@ -70,7 +70,7 @@ class Ours:
 
     def infer(self, precision: torch.dtype) -> None:
         words = "32-true" if precision == torch.float32 else "bf16-mixed"
-        self.model.answer(self.texts, self.aligned, Machine(torch.device("cpu"), words))
+        self.model.answer(self.aligned, Machine(torch.device("cpu"), words))
 
 
 class Published:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CURVES = 11
-"""Relations with a precision-recall curve of their own."""
+"""Labels with a precision-recall curve of their own."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Place:
 
 
 def plot_confusion(predictions: ClassPredictions[RowT], path: Path) -> bool:
-    """Draw which relations are taken for which: a row for each gold label, a column for each answer.
+    """Draw which labels are taken for which: a row for each gold label, a column for each answer.
 
     Colour is the share of the row, blue where the answer is right and orange where it is wrong. Labels stand by the group
     before their colon, and in it by their rows. Those that neither a row nor an answer has are left out.
@@ -73,16 +73,14 @@ def plot_confusion(predictions: ClassPredictions[RowT], path: Path) -> bool:
     if len(places) > FEW:
         notes[0] += " Shares below 5 % have no number."
     if left := len(known) - len(present):
-        notes.append(f"{left} of {len(known)} relations have neither a row nor an answer and are left out.")
+        notes.append(f"{left} of {len(known)} labels have neither a row nor an answer and are left out.")
     if rest := set(present) - set(shown):
         if any(place.heading for place in places):
             places.append(_Place(None, "", heading=True))
         places.append(_Place(None, "others"))
         right = sum(label == answer for label, answer in zip(gold, answers, strict=True) if label in rest)
         total = sum(support[label] for label in rest)
-        notes.append(
-            f"others: the {len(rest)} relations with fewest rows; {right:,} of these {total:,} rows are right."
-        )
+        notes.append(f"others: the {len(rest)} labels with fewest rows; {right:,} of these {total:,} rows are right.")
 
     index = {place.label: number for number, place in enumerate(places) if not place.heading}
     counts = np.zeros((len(places), len(places)), dtype=int)
@@ -93,7 +91,7 @@ def plot_confusion(predictions: ClassPredictions[RowT], path: Path) -> bool:
     with page(path, width, height, names, notes) as figure:
         axes = figure.subplots()
         _draw_cells(axes, counts, places, cell)
-        title(axes, "Which relation is taken for which")
+        title(axes, "Which label is taken for which")
     return True
 
 
@@ -172,7 +170,7 @@ def plot_precision_recall(predictions: ClassPredictions[RowT], path: Path) -> bo
         "Dot: the answers. Grey: all labels together, for comparison. AUPRC is the mean of the areas of all labels."
     ]
     if left := len(labels) - len(frequent[:MOST_CURVES]):
-        notes.append(f"The {left} relations with fewest rows have no picture of their own.")
+        notes.append(f"The {left} labels with fewest rows have no picture of their own.")
     panels = [("all labels together", np.arange(len(labels)))]
     panels += [(names.shown[labels[column]], np.array([column])) for column in frequent[:MOST_CURVES]]
     across = min(4, len(panels))

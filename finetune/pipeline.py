@@ -23,6 +23,7 @@ from experiment.tracking import open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
 from finetune.checkpoint import find_checkpoint
 from finetune.classification.config import ClassificationConfig
+from finetune.classification.regression import REGRESSION, predicts_numbers
 from finetune.classification.task import CLASSIFICATION
 from finetune.data_module import BatchT
 from finetune.ensemble import write_ensemble
@@ -66,7 +67,7 @@ def fine_tune(config: TaskConfig) -> Path:
         case EntityConfig():
             return _fine_tune(ENTITIES, config)
         case ClassificationConfig():
-            return _fine_tune(CLASSIFICATION, config)
+            return _fine_tune(REGRESSION, config) if predicts_numbers(config) else _fine_tune(CLASSIFICATION, config)
 
 
 def _fine_tune(task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT], config: ConfigT) -> Path:

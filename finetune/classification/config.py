@@ -22,3 +22,12 @@ class ClassificationConfig(FineTuneConfig):
     """Column of the label; recognised (label, gold_label, score, …) when left out."""
     regression: bool | None = option(None, "Data")
     """Predict the label as a number; when left out, where labels of the training file are decimals."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.regression and not (self.train_file or self.predict or self.resume):
+            raise ValueError(
+                "--regression needs numbers to learn from, and the built-in sample has classes; give --train_file"
+            )
+        if self.text_pair and not self.text:
+            raise ValueError("--text_pair names the second text; name the first one, too, with --text")

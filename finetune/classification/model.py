@@ -71,8 +71,9 @@ class BertForClassification(TaskNetwork):
     def __init__(self, bert: Bert, outputs: int, dropout: float) -> None:
         super().__init__()
         self.bert, self.dropout = bert, dropout
-        self.head = nn.Sequential(Dropout(dropout), nn.Linear(bert.config.hidden_size, outputs))
-        self.head.apply(lambda module: initialize(module, bert.config.initializer_range))
+        self.classifier = nn.Linear(bert.config.hidden_size, outputs)
+        initialize(self.classifier, bert.config.initializer_range)
+        self.head = nn.Sequential(Dropout(dropout), self.classifier)
 
     def forward(self, packed: Packed) -> Tensor:
         """Logits, or the number, fp32 [B, C]."""

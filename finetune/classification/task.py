@@ -30,7 +30,7 @@ from finetune.classification.model import (
 from finetune.losses import r_drop
 from finetune.rows import Rows
 from finetune.settings import Settings
-from finetune.task import FileSource, Line, Objective, Outcome, Prepared, Run, Words
+from finetune.task import FileSource, Line, Objective, Outcome, PredictionsT, Prepared, Run, Task, Words
 
 ClassificationRun = Run[ClassificationConfig, LabelledText, Encoded, TextBatch, np.ndarray]
 
@@ -38,19 +38,14 @@ METRICS = {"accuracy": "accuracy", "macro_f1": "macro F1"}
 """Those that the benchmarks report, of the names of `metrics.json`, and what people call them."""
 
 
-class ClassificationTask(ClassTask[ClassificationConfig, LabelledText, Encoded, TextBatch]):
-    """`--task classification` where labels are classes."""
+class TextTask(Task[ClassificationConfig, LabelledText, Encoded, TextBatch, np.ndarray, PredictionsT]):
+    """What labels and numbers for texts have in common."""
 
     name: ClassVar[str] = "classification"
-    words: ClassVar[Words] = Words("labels of texts", sample="titles of generated petitions")
     model_class = ClassificationModel
-    metrics_titles: ClassVar[Mapping[str, str]] = METRICS
-    thing: ClassVar[str] = "label"
 
     def text_of(self, row: LabelledText) -> str:
         return row.text if row.pair is None else f"{row.text}\n{row.pair}"
-
-    # ---- rows ----
 
     def read(
         self,
@@ -83,6 +78,29 @@ class ClassificationTask(ClassTask[ClassificationConfig, LabelledText, Encoded, 
 
     def write_sample(self, folder: Path) -> tuple[Path, Path]:
         return write_topics(folder)
+
+    def input_report(self, run: ClassificationRun) -> dict[str, Any]:
+        return {"longer_than_max_length": longer(run)}
+
+    def head_lines(self, config: ClassificationConfig) -> list[Line]:
+        return [("head", "pooler, dropout, linear")]
+
+    def grid_figures(self, config: ClassificationConfig, outputs: Sequence[str]) -> dict[str, str]:
+        titles = self.metrics_titles
+        tested = {f"test_{name}": f"test {title}" for name, title in titles.items()} if config.test_file else {}
+        return {name: f"dev {title}" for name, title in titles.items()} | tested
+
+
+class ClassificationTask(
+    TextTask[ClassPredictions[LabelledText]], ClassTask[ClassificationConfig, LabelledText, Encoded, TextBatch]
+):
+    """`--task classification` where labels are classes."""
+
+    words: ClassVar[Words] = Words("labels of texts", sample="titles of generated petitions")
+    metrics_titles: ClassVar[Mapping[str, str]] = METRICS
+    thing: ClassVar[str] = "label"
+
+    # ---- rows ----
 
     def outputs(self, file: RowFile[LabelledText], config: ClassificationConfig) -> list[str]:
         labels = label_order({row.label for row in file.rows if row.label is not None})
@@ -122,14 +140,8 @@ class ClassificationTask(ClassTask[ClassificationConfig, LabelledText, Encoded, 
 
     # ---- what people look at ----
 
-    def input_report(self, run: ClassificationRun) -> dict[str, Any]:
-        return {"longer_than_max_length": longer(run)}
-
     def data_lines(self, run: ClassificationRun) -> list[Line]:
         return [self.label_line(run), length_line(run)]
-
-    def head_lines(self, config: ClassificationConfig) -> list[Line]:
-        return [("head", "pooler, dropout, linear")]
 
     def examples(self, run: ClassificationRun, most: int) -> list[Line]:
         """Of different labels where possible."""
@@ -146,9 +158,6 @@ class ClassificationTask(ClassTask[ClassificationConfig, LabelledText, Encoded, 
 
     def curves(self, config: ClassificationConfig, outputs: Sequence[str]) -> dict[str, str]:
         return {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
-
-    def grid_figures(self, config: ClassificationConfig, outputs: Sequence[str]) -> dict[str, str]:
-        return grid_figures(self.metrics_titles, config)
 
 
 def prepared(
@@ -212,11 +221,6 @@ def example(run: ClassificationRun, row: LabelledText, encoded: Encoded) -> Line
     tokens = run.model.wordpiece.tokens
     label = row.label if row.score is None else f"{row.score:g}"
     return f"{encoded.length} tokens: {label}", " ".join(tokens[index] for index in encoded.ids)
-
-
-def grid_figures(titles: Mapping[str, str], config: ClassificationConfig) -> dict[str, str]:
-    figures = {name: f"dev {title}" for name, title in titles.items()}
-    return figures | ({f"test_{name}": f"test {title}" for name, title in titles.items()} if config.test_file else {})
 
 
 CLASSIFICATION = ClassificationTask()

@@ -20,7 +20,7 @@ from data.entities import (
     entity_types,
     read_entities,
 )
-from data.entity_formats import has_character_tags, read_sentences
+from data.entity_formats import beginning_of, read_sentences
 from data.errors import DataError
 from data.offsets import CharacterMap
 
@@ -309,7 +309,7 @@ def test_no_file(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         read_entities(tmp_path / "rows")
     with pytest.raises(DataError, match="cannot be read"):
-        has_character_tags(tmp_path)
+        beginning_of(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_no_file(tmp_path):
 )
 def test_formats_are_told_apart_by_content(file, content, format):
     path = file(content)
-    assert has_character_tags(path) == (format == "character-tsv")
+    assert beginning_of(path).format == format
     if format != "text":
         assert read_sentences(path)[0] == format
     else:
@@ -342,8 +342,13 @@ def test_formats_are_told_apart_by_content(file, content, format):
 
 
 def test_a_large_file_is_told_by_its_beginning(file):
-    assert has_character_tags(file(TSV * 60 + "그렇다.\n" * 400_000))
-    assert not has_character_tags(file("가나다 " * 400_000))  # one line, cut within a character
+    assert beginning_of(file(TSV * 60 + "그렇다.\n" * 400_000)).format == "character-tsv"
+    assert beginning_of(file("가나다 " * 400_000)).format == "text"  # one line, cut within a character
+
+
+def test_the_beginning_names_the_types_that_are_marked(file):
+    assert beginning_of(file(INLINE + "\n")).types == {"PS", "OG"}
+    assert beginning_of(file('{"text": "<김다온:PS>"}\n')) == ("json", set())
 
 
 # --- the report -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.batches import EVALUATION_TOKENS, FineTuningData, evaluation_batches, training_batches
+from finetune.batches import EVALUATION_TOKENS, evaluation_batches, training_batches
+from finetune.data_module import FineTuningData
 
 
 @given(st.integers(1, 300), st.data())

@@ -4,10 +4,11 @@ import time
 
 import numpy as np
 import pytest
-from finetune.relation.metrics import per_relation, precision_recall, relation_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, auc, f1_score, precision_recall_curve
+
+from finetune.class_metrics import class_metrics, class_scores, precision_recall
 
 LABELS = ["no_relation", "per:spouse", "per:title"]
 
@@ -30,7 +31,7 @@ def klue_auprc(probabilities, gold, labels):
 
 
 def agrees_with_klue(probabilities, gold, labels=LABELS):
-    metrics = relation_metrics(probabilities, gold, labels, "no_relation")
+    metrics = class_metrics(probabilities, gold, labels, "no_relation")
     numbers = [labels.index(label) for label in gold]
     counted = [number for number, label in enumerate(labels) if label != "no_relation"]
     macro = f1_score(numbers, probabilities.argmax(1), labels=counted, average="macro", zero_division=0)
@@ -85,15 +86,15 @@ def test_klues_figures_where_they_degenerate():
 def test_the_example_of_the_module_by_hand():
     probabilities = np.array([[0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.7, 0.1, 0.2], [0.3, 0.6, 0.1]])
     gold = ["per:spouse", "per:spouse", "per:title", "no_relation"]
-    metrics = relation_metrics(probabilities, gold, LABELS, "no_relation")
+    metrics = class_metrics(probabilities, gold, LABELS, "no_relation")
     assert metrics["micro_f1"] == pytest.approx(2 / 3)  # 2 of 3 relations found, 2 of 3 named ones right
     assert metrics["macro_f1"] == pytest.approx((0.8 + 0) / 2)
     assert metrics["accuracy"] == 0.5
     # per:spouse: precision 1 up to recall 1/2, then from 1/2 up to 2/3 at recall 1. The others: the right row is second.
     spouse, second = 1 / 2 * 1 + 1 / 2 * (1 / 2 + 2 / 3) / 2, (0 + 1 / 2) / 2
     assert metrics["auprc"] == pytest.approx((second + spouse + second) / 3)
-    scores = per_relation(probabilities, gold, LABELS)
-    assert [score.relation for score in scores] == ["per:spouse", "no_relation", "per:title"]  # by rows, then as listed
+    scores = class_scores(probabilities, gold, LABELS)
+    assert [score.label for score in scores] == ["per:spouse", "no_relation", "per:title"]  # by rows, then as listed
     first = scores[0]
     assert (first.precision, first.recall, first.f1) == pytest.approx((2 / 3, 1, 0.8))
     assert (first.support, first.predicted, first.auprc) == (2, 3, pytest.approx(spouse))
@@ -101,11 +102,9 @@ def test_the_example_of_the_module_by_hand():
 
 
 def test_an_error_between_two_relations_counts_twice():
-    among_relations = relation_metrics(one_hot(["per:title", "per:title"]), LABELS[1:], LABELS, "no_relation")
-    missed = relation_metrics(one_hot(["no_relation", "per:title"]), LABELS[1:], LABELS, "no_relation")
-    made_up = relation_metrics(
-        one_hot(["per:spouse", "per:title"]), ["no_relation", "per:title"], LABELS, "no_relation"
-    )
+    among_relations = class_metrics(one_hot(["per:title", "per:title"]), LABELS[1:], LABELS, "no_relation")
+    missed = class_metrics(one_hot(["no_relation", "per:title"]), LABELS[1:], LABELS, "no_relation")
+    made_up = class_metrics(one_hot(["per:spouse", "per:title"]), ["no_relation", "per:title"], LABELS, "no_relation")
     assert among_relations["micro_f1"] == pytest.approx(2 / 4)  # 2 · right / (named + relations) = 2 / (2 + 2)
     assert missed["micro_f1"] == pytest.approx(2 / 3) == made_up["micro_f1"]
 
@@ -113,21 +112,19 @@ def test_an_error_between_two_relations_counts_twice():
 def test_without_a_negative_label_micro_f1_is_the_accuracy():
     rng = np.random.default_rng(1)
     gold = [LABELS[number] for number in rng.integers(0, 3, 40)]
-    metrics = relation_metrics(rng.dirichlet(np.ones(3), 40), gold, LABELS, "none_of_these")
+    metrics = class_metrics(rng.dirichlet(np.ones(3), 40), gold, LABELS, "none_of_these")
     assert metrics["micro_f1"] == pytest.approx(metrics["accuracy"])
 
 
 def test_a_label_that_the_model_does_not_know_is_missed():
     probabilities = one_hot(["per:spouse", "no_relation", "per:spouse"])
     gold = ["per:spouse", "per:origin", "per:origin"]
-    metrics = relation_metrics(probabilities, gold, LABELS, "no_relation")
+    metrics = class_metrics(probabilities, gold, LABELS, "no_relation")
     # As if the model had a column of zeros for it.
     wider = np.hstack([probabilities, np.zeros((3, 1))])
-    assert metrics | {"auprc": 0} == relation_metrics(wider, gold, [*LABELS, "per:origin"], "no_relation") | {
-        "auprc": 0
-    }
+    assert metrics | {"auprc": 0} == class_metrics(wider, gold, [*LABELS, "per:origin"], "no_relation") | {"auprc": 0}
     assert metrics["micro_f1"] == pytest.approx(2 * 1 / (2 + 3)) and metrics["accuracy"] == pytest.approx(1 / 3)
-    unknown = next(score for score in per_relation(probabilities, gold, LABELS) if score.relation == "per:origin")
+    unknown = next(score for score in class_scores(probabilities, gold, LABELS) if score.label == "per:origin")
     assert (unknown.f1, unknown.support, unknown.predicted, unknown.auprc) == (0, 2, 0, None)
     # AUPRC is over the labels that the model knows, for which these rows are wrong ones.
     known = [
@@ -137,7 +134,7 @@ def test_a_label_that_the_model_does_not_know_is_missed():
 
 
 def test_an_unknown_negative_label_is_left_out_too():
-    metrics = relation_metrics(
+    metrics = class_metrics(
         one_hot(["per:spouse"] * 2, LABELS[1:]), ["per:spouse", "no_relation"], LABELS[1:], "no_relation"
     )
     assert metrics["micro_f1"] == pytest.approx(2 / 3)
@@ -147,12 +144,12 @@ def test_an_unknown_negative_label_is_left_out_too():
 @given(answers_and_gold())
 def test_the_table_adds_up(case):
     _, gold, labels = case
-    scores, metrics = per_relation(*case), relation_metrics(*case, "no_relation")
+    scores, metrics = class_scores(*case), class_metrics(*case, "no_relation")
     assert sum(score.support for score in scores) == sum(score.predicted for score in scores) == len(gold)
     assert [score.support for score in scores] == sorted((score.support for score in scores), reverse=True)
-    assert {score.relation for score in scores} == set(labels)
+    assert {score.label for score in scores} == set(labels)
     assert np.mean([score.auprc for score in scores]) == pytest.approx(metrics["auprc"])
-    assert np.mean([s.f1 for s in scores if s.relation != "no_relation"]) == pytest.approx(metrics["macro_f1"])
+    assert np.mean([s.f1 for s in scores if s.label != "no_relation"]) == pytest.approx(metrics["macro_f1"])
     assert sum(score.recall * score.support for score in scores) == pytest.approx(metrics["accuracy"] * len(gold))
 
 
@@ -164,8 +161,8 @@ def test_the_order_of_rows_and_labels_does_not_matter(case, random):
     random.shuffle(rows)
     random.shuffle(columns)
     moved = probabilities[rows][:, columns], [gold[row] for row in rows], [labels[column] for column in columns]
-    before = relation_metrics(probabilities, gold, labels, "no_relation")
-    assert relation_metrics(*moved, "no_relation") == pytest.approx(before)
+    before = class_metrics(probabilities, gold, labels, "no_relation")
+    assert class_metrics(*moved, "no_relation") == pytest.approx(before)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +178,7 @@ def test_the_order_of_rows_and_labels_does_not_matter(case, random):
 )
 def test_what_cannot_be_measured(probabilities, gold, labels, what):
     with pytest.raises(ValueError, match=what):
-        relation_metrics(probabilities, gold, labels, "no_relation")
+        class_metrics(probabilities, gold, labels, "no_relation")
 
 
 def test_fast_enough_to_be_called_often():
@@ -189,7 +186,7 @@ def test_fast_enough_to_be_called_often():
     labels = ["no_relation", *(f"per:{number}" for number in range(29))]
     gold = [labels[number] for number in rng.integers(0, 30, 7765)]
     probabilities = rng.dirichlet(np.full(30, 0.1), 7765)
-    relation_metrics(probabilities, gold, labels, "no_relation")
+    class_metrics(probabilities, gold, labels, "no_relation")
     start = time.process_time()
-    relation_metrics(probabilities, gold, labels, "no_relation")
+    class_metrics(probabilities, gold, labels, "no_relation")
     assert time.process_time() - start < 1

@@ -4,8 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from finetune.relation.metrics import RelationScores, per_relation, relation_metrics
-from finetune.relation.plots import (
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+import experiment.figures
+from experiment.plots import COLOURS
+from finetune.class_metrics import ClassScores, class_metrics, class_scores
+from finetune.class_plots import (
     MOST_CURVES,
     MOST_LABELS,
     plot_classes,
@@ -13,12 +18,7 @@ from finetune.relation.plots import (
     plot_f1,
     plot_precision_recall,
 )
-from finetune.relation.predictions import Predictions
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-
-import experiment.figures
-from experiment.plots import COLOURS
+from finetune.class_predictions import ClassPredictions
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def drawn(monkeypatch):
 
 
 def answered(pairs, labels):
-    """Predictions from (gold label, answer) pairs."""
+    """ClassPredictions from (gold label, answer) pairs."""
     rows = np.array([[float(label == answer) for label in labels] for _, answer in pairs])
     ids = [str(number) for number in range(len(pairs))]
-    return Predictions(ids, list(labels), rows, [gold for gold, _ in pairs], [None] * len(pairs))
+    return ClassPredictions(ids, list(labels), rows, [gold for gold, _ in pairs], [None] * len(pairs))
 
 
 def numbers(axes):
@@ -75,11 +75,14 @@ def test_a_png_file_is_written_or_none(tmp_path):
     some, nothing = answered(PAIRS, FEW), answered([(None, "per:title")], FEW)
     drawings = (
         (lambda: plot_confusion(some, path), lambda: plot_confusion(nothing, path)),
-        (lambda: plot_f1(per_relation(some.probabilities, some.gold, FEW), FEW, path), lambda: plot_f1([], FEW, path)),
+        (
+            lambda: plot_f1(class_scores(some.probabilities, some.gold, FEW), FEW, path, "relation"),
+            lambda: plot_f1([], FEW, path, "relation"),
+        ),
         (lambda: plot_precision_recall(some, path), lambda: plot_precision_recall(nothing, path)),
         (
-            lambda: plot_classes({"train": some.gold, "dev": []}, FEW, path),
-            lambda: plot_classes({"test": [None]}, FEW, path),
+            lambda: plot_classes({"train": some.gold, "dev": []}, FEW, path, "relation"),
+            lambda: plot_classes({"test": [None]}, FEW, path, "relation"),
         ),
     )
     for draw, draw_nothing in drawings:
@@ -146,7 +149,7 @@ def test_of_many_labels_the_rarest_become_one(tmp_path, drawn):
     others = len(shown) - 1
     assert beside(axes, others) == ["–", str(rest)]
     assert numbers(axes)[others, others] == str(rest)
-    assert f"22 relations with fewest rows; {rest - 1} of these {rest} rows are right" in notes(drawn[0])
+    assert f"22 labels with fewest rows; {rest - 1} of these {rest} rows are right" in notes(drawn[0])
     assert sum(int(text) for text in numbers(axes).values()) == len(pairs)
 
 
@@ -155,7 +158,7 @@ def test_labels_that_nothing_has_are_left_out_and_counted(tmp_path, drawn):
         answered([("per:title", "per:spouse"), ("per:origin", "per:title")], [*FEW, "per:child"]), tmp_path / "a.png"
     )
     assert names(drawn[0].axes[0].yaxis) == ["per:title", "per:origin", "per:spouse"]
-    assert "2 of 5 relations have neither a row nor an answer" in notes(drawn[0])
+    assert "2 of 5 labels have neither a row nor an answer" in notes(drawn[0])
 
 
 def test_large_counts_fit_their_cells(tmp_path, drawn):
@@ -167,11 +170,11 @@ def test_large_counts_fit_their_cells(tmp_path, drawn):
 
 def test_f1_bars_and_marks(tmp_path, drawn):
     scores = [
-        RelationScores("per:title", 0.5, 1.0, 2 / 3, 1200, 2400, 0.7),
-        RelationScores("per:child", 0.0, 0.0, 0.0, 3, 0, 0.1),
-        RelationScores("per:origin", 0.0, 0.0, 0.0, 0, 2, 0.5),
+        ClassScores("per:title", 0.5, 1.0, 2 / 3, 1200, 2400, 0.7),
+        ClassScores("per:child", 0.0, 0.0, 0.0, 3, 0, 0.1),
+        ClassScores("per:origin", 0.0, 0.0, 0.0, 0, 2, 0.5),
     ]
-    plot_f1(scores, FEW, tmp_path / "a.png")
+    plot_f1(scores, FEW, tmp_path / "a.png", "relation")
     (axes,) = drawn[0].axes
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([200 / 3, 0, 0])
     precision, recall = (line.get_xdata().tolist() for line in axes.lines)
@@ -183,8 +186,8 @@ def test_f1_bars_and_marks(tmp_path, drawn):
 
 
 def test_f1_of_many_relations(tmp_path, drawn):
-    scores = [RelationScores(f"per:{n}", 0.5, 0.5, 0.5, 100 - n, 9, 0.5) for n in range(50)]
-    plot_f1(scores, [], tmp_path / "a.png")
+    scores = [ClassScores(f"per:{n}", 0.5, 0.5, 0.5, 100 - n, 9, 0.5) for n in range(50)]
+    plot_f1(scores, [], tmp_path / "a.png", "relation")
     assert len(drawn[0].axes[0].patches) == MOST_LABELS
     assert "10 relations, with at most 61 rows each" in notes(drawn[0])
 
@@ -195,28 +198,28 @@ def test_precision_and_recall_of_the_most_frequent(tmp_path, drawn):
     gold = [labels[min(19, number)] for number in rng.geometric(0.2, 400)]
     probabilities = rng.dirichlet(np.full(20, 0.3), 400)
     ids = [str(number) for number in range(401)]
-    some = Predictions(ids, labels, np.vstack([probabilities, probabilities[:1]]), [*gold, None], [None] * 401)
+    some = ClassPredictions(ids, labels, np.vstack([probabilities, probabilities[:1]]), [*gold, None], [None] * 401)
     plot_precision_recall(some, tmp_path / "a.png")
     shown = [axes for axes in drawn[0].axes if axes.get_visible()]
     frequent = [label for label, _ in Counter(gold).most_common(MOST_CURVES)]
     assert len(shown) == MOST_CURVES + 1
     assert {axes.get_title(loc="left") for axes in shown[1:]} == set(frequent)
-    assert "9 relations" in notes(drawn[0])
-    scores = {score.relation: score for score in per_relation(probabilities, gold, labels)}
+    assert "9 labels" in notes(drawn[0])
+    scores = {score.label: score for score in class_scores(probabilities, gold, labels)}
     for axes in shown[1:]:
         score = scores[axes.get_title(loc="left")]
         assert axes.texts[0].get_text() == f"area {100 * score.auprc:.1f} %, {score.support} rows"
         (recall, precision) = axes.lines[-1].get_data()
         assert (recall[0], precision[0]) == pytest.approx((score.recall, score.precision))
     (recall, precision) = shown[0].lines[-1].get_data()
-    accuracy = relation_metrics(probabilities, gold, labels, "")["accuracy"]
+    accuracy = class_metrics(probabilities, gold, labels, "")["accuracy"]
     assert recall[0] == precision[0] == pytest.approx(accuracy)
 
 
 def test_a_long_curve_keeps_its_ends(tmp_path, drawn):
     rng = np.random.default_rng(0)
     rows = rng.dirichlet(np.ones(3), 5000)
-    some = Predictions([str(n) for n in range(5000)], FEW, rows, [FEW[n % 3] for n in range(5000)], [None] * 5000)
+    some = ClassPredictions([str(n) for n in range(5000)], FEW, rows, [FEW[n % 3] for n in range(5000)], [None] * 5000)
     plot_precision_recall(some, tmp_path / "a.png")
     recall, precision = drawn[0].axes[0].lines[1].get_data()
     assert len(recall) <= 2000 and (recall[0], recall[-1]) == (1, 0) and precision[-1] == 1
@@ -224,7 +227,7 @@ def test_a_long_curve_keeps_its_ends(tmp_path, drawn):
 
 def test_shares_of_each_relation(tmp_path, drawn):
     rows = {"train": ["a"] * 900 + ["b"] * 90 + ["c"] * 10, "dev": ["a"] * 5 + ["d"] * 5 + [None] * 7, "test": [None]}
-    plot_classes(rows, ["a", "b", "c"], tmp_path / "a.png")
+    plot_classes(rows, ["a", "b", "c"], tmp_path / "a.png", "relation")
     (axes,) = drawn[0].axes
     assert names(axes.yaxis) == ["a", "b", "c", "d"] and axes.get_xscale() == "log"
     train, dev = (line.get_xdata() for line in axes.lines)
@@ -237,9 +240,11 @@ def test_shares_of_each_relation(tmp_path, drawn):
 
 
 def test_shares_that_are_alike_and_shares_of_many(tmp_path, drawn):
-    plot_classes({"train": ["a", "a", "b"]}, ["a", "b"], tmp_path / "a.png")
+    plot_classes({"train": ["a", "a", "b"]}, ["a", "b"], tmp_path / "a.png", "relation")
     assert drawn[0].axes[0].get_xscale() == "linear" and drawn[0].axes[0].get_xlim()[0] == 0
-    plot_classes({"train": [f"per:{n}" for n in range(60) for _ in range(1 + (n < 40) * 4)]}, [], tmp_path / "a.png")
+    plot_classes(
+        {"train": [f"per:{n}" for n in range(60) for _ in range(1 + (n < 40) * 4)]}, [], tmp_path / "a.png", "relation"
+    )
     assert len(drawn[1].axes[0].lines[0].get_xdata()) == MOST_LABELS
     assert "20 rarer relations are left out: 9.1 % of the train rows" in notes(drawn[1])
 
@@ -249,8 +254,8 @@ def test_names_without_a_font_have_one_number_in_all_pictures(tmp_path, drawn, m
     labels = ["no_relation", "인물:배우자", "인물:직업"]
     some = answered([("인물:직업", "인물:직업")] * 2 + [("인물:배우자", "no_relation")], labels)
     plot_confusion(some, tmp_path / "a.png")
-    plot_f1(per_relation(some.probabilities, some.gold, labels), labels, tmp_path / "a.png")
-    plot_classes({"train": some.gold}, labels, tmp_path / "a.png")
+    plot_f1(class_scores(some.probabilities, some.gold, labels), labels, tmp_path / "a.png", "relation")
+    plot_classes({"train": some.gold}, labels, tmp_path / "a.png", "relation")
     plot_precision_recall(some, tmp_path / "a.png")
     assert names(drawn[0].axes[0].yaxis) == ["label 3", "label 2", "no_relation"]
     assert names(drawn[1].axes[0].yaxis) == ["label 3", "label 2", "no_relation"]

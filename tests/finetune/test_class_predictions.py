@@ -5,18 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from finetune.relation.metrics import per_relation, relation_metrics
-from finetune.relation.predictions import (
-    Predictions,
-    marked_text,
-    mean_predictions,
-    mistakes,
-    read_predictions,
-    write_errors,
-    write_predictions,
-    write_scores,
-    write_submission,
-)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -24,6 +12,18 @@ from hypothesis.extra.numpy import arrays
 from data.errors import DataError
 from data.relations import Entity, Relation, RelationFile
 from experiment.errors import UsageError
+from finetune.class_evaluation import write_scores
+from finetune.class_metrics import class_metrics, class_scores
+from finetune.class_predictions import (
+    ClassPredictions,
+    mean_predictions,
+    mistakes,
+    read_predictions,
+    write_errors,
+    write_predictions,
+    write_submission,
+)
+from finetune.relation.task import marked_text
 
 LABELS = ["no_relation", "per:spouse", "인물:직업"]
 
@@ -38,7 +38,7 @@ def predictions(probabilities, gold=None, labels=LABELS):
     rows = np.array(probabilities, dtype=float)
     gold = gold or [None] * len(rows)
     ids = [f"a-{number}" for number in range(len(rows))]
-    return Predictions(ids, list(labels), rows, gold, [relation(*pair) for pair in zip(ids, gold, strict=True)])
+    return ClassPredictions(ids, list(labels), rows, gold, [relation(*pair) for pair in zip(ids, gold, strict=True)])
 
 
 SOME = predictions([[0.1, 0.8, 0.1], [0.7, 0.1, 0.2], [0.3, 0.3, 0.4]], ["per:spouse", "인물:직업", None])
@@ -82,7 +82,7 @@ def test_metrics_from_the_file_are_the_same(tmp_path):
     write_predictions(tmp_path / "p.csv", predictions(probabilities, gold))
     read = read_predictions(tmp_path / "p.csv", LABELS)
     assert np.abs(read.probabilities.sum(1) - 1).max() < 1e-6
-    assert relation_metrics(read.probabilities, read.gold, LABELS, "no_relation") == relation_metrics(
+    assert class_metrics(read.probabilities, read.gold, LABELS, "no_relation") == class_metrics(
         probabilities, gold, LABELS, "no_relation"
     )
 
@@ -147,15 +147,15 @@ def test_rejected_rows_stand_at_their_places_with_the_labels_shares(tmp_path):
     )
     own = np.array([[0.1, 0.8, 0.1], [0.2, 0.1, 0.7]])
     shares = np.array([0.6, 0.3, 0.1])
-    complete = Predictions.of_file(file, LABELS, own, shares)
+    complete = ClassPredictions.of_rows(usable, LABELS, own).among(file.ids, shares)
     assert complete.ids == ["a", "b", "c", "d"] and complete.gold == [None, "per:spouse", None, None]
-    assert complete.relations == [None, usable[0], None, usable[1]]
+    assert complete.rows == [None, usable[0], None, usable[1]]
     assert complete.answers == ["no_relation", "per:spouse", "no_relation", "인물:직업"]
     np.testing.assert_array_equal(complete.probabilities, [shares, own[0], shares, own[1]])
     write_submission(tmp_path / "s.csv", complete)
     assert [row["id"] for row in rows_of(tmp_path / "s.csv")] == file.ids
     with pytest.raises(ValueError, match="row d is not among"):
-        Predictions.of_file(RelationFile(file.path, file.format, usable, {}, ["a", "b"], []), LABELS, own, shares)
+        ClassPredictions.of_rows(usable, LABELS, own).among(["a", "b"], shares)
 
 
 @pytest.mark.parametrize("rows", [[[0.5, 0.5]], [[0.5, 0.4, 0.0]], [[np.nan, 0.5, 0.5]]])
@@ -177,13 +177,13 @@ def test_the_surest_mistakes_come_first(tmp_path):
         [[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9], [0.4, 0.3, 0.3], [0.5, 0.2, 0.3]],
         ["per:spouse", "per:spouse", "no_relation", "per:origin", None],
     )
-    found = mistakes(some)
+    found = mistakes(some, marked_text)
     assert [(wrong.id, wrong.answer, wrong.probability, wrong.label_probability) for wrong in found] == [
         ("a-2", "인물:직업", 0.9, 0.05),
         ("a-0", "no_relation", 0.6, 0.3),
         ("a-3", "no_relation", 0.4, 0.0),  # the model does not know per:origin
     ]
-    write_errors(tmp_path / "errors.csv", some)
+    write_errors(tmp_path / "errors.csv", mistakes(some, marked_text))
     assert (tmp_path / "errors.csv").read_bytes().startswith(b"\xef\xbb\xbfid,text,")
     first = rows_of(tmp_path / "errors.csv", "utf-8-sig")[0]
     assert first == {
@@ -201,8 +201,8 @@ def test_a_spreadsheet_shows_every_text_as_it_is(tmp_path):
     rows = [
         Relation(str(i), text, Entity(4, 5, None), Entity(5, 6, None), "per:spouse", "") for i, text in enumerate(texts)
     ]
-    wrong = Predictions.of_rows(rows, LABELS, np.tile([0.8, 0.1, 0.1], (4, 1)))
-    write_errors(tmp_path / "errors.csv", wrong)
+    wrong = ClassPredictions.of_rows(rows, LABELS, np.tile([0.8, 0.1, 0.1], (4, 1)))
+    write_errors(tmp_path / "errors.csv", mistakes(wrong, marked_text))
     shown = [row["text"] for row in rows_of(tmp_path / "errors.csv", "utf-8-sig")]
     assert [text.startswith("'") for text in shown] == [False, True, True, True]
     assert [text.removeprefix("'") for text in shown] == [marked_text(row) for row in rows]
@@ -210,7 +210,9 @@ def test_a_spreadsheet_shows_every_text_as_it_is(tmp_path):
 
 def test_the_table_of_relations(tmp_path):
     probabilities = np.array([[0.1, 0.8, 0.1], [0.7, 0.1, 0.2]])
-    write_scores(tmp_path / "relations.csv", per_relation(probabilities, ["per:spouse", "per:origin"], LABELS))
+    write_scores(
+        tmp_path / "relations.csv", class_scores(probabilities, ["per:spouse", "per:origin"], LABELS), "relation"
+    )
     rows = rows_of(tmp_path / "relations.csv", "utf-8-sig")
     assert list(rows[0].values()) == ["per:spouse", "1.00000", "1.00000", "1.00000", "1", "1", "1.00000"]
     assert rows[1]["relation"] == "per:origin" and rows[1]["auprc"] == "" and len(rows) == 4
@@ -218,7 +220,7 @@ def test_the_table_of_relations(tmp_path):
 
 def test_the_mean_of_models():
     one = predictions([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], ["per:spouse", None])
-    other = Predictions(
+    other = ClassPredictions(
         one.ids,
         ["인물:직업", "no_relation", "per:spouse"],
         np.array([[0.1, 0.2, 0.7], [0.6, 0.2, 0.2]]),
@@ -228,7 +230,7 @@ def test_the_mean_of_models():
     mean = mean_predictions({"first": one, "second": other})
     np.testing.assert_allclose(mean.probabilities, [[0.4, 0.5, 0.1], [0.2, 0.2, 0.6]])
     assert mean.labels == LABELS and mean.answers == ["per:spouse", "인물:직업"]
-    assert mean.gold == ["per:spouse", None] and mean.relations == one.relations
+    assert mean.gold == ["per:spouse", None] and mean.rows == one.rows
     assert mean_predictions({"second": other, "first": one}).gold == mean.gold
     assert np.array_equal(mean_predictions({"alone": one}).probabilities, one.probabilities)
     np.testing.assert_array_equal(one.probabilities, [[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])  # left alone
@@ -236,13 +238,13 @@ def test_the_mean_of_models():
 
 def test_models_that_do_not_go_together():
     def like(**changes):
-        return Predictions(**({name: getattr(SOME, name) for name in SOME.__dataclass_fields__} | changes))
+        return ClassPredictions(**({name: getattr(SOME, name) for name in SOME.__dataclass_fields__} | changes))
 
     with pytest.raises(UsageError, match=r"A and B .* only one of them knows per:child, per:spouse"):
         mean_predictions({"A": SOME, "B": like(labels=["no_relation", "per:child", "인물:직업"])})
     with pytest.raises(DataError, match="row 2 is a-1 in one, b-1 in the other"):
         mean_predictions({"A": SOME, "B": like(ids=["a-0", "b-1", "a-2"])})
-    shorter = Predictions(SOME.ids[:1], SOME.labels, SOME.probabilities[:1], SOME.gold[:1], SOME.relations[:1])
+    shorter = ClassPredictions(SOME.ids[:1], SOME.labels, SOME.probabilities[:1], SOME.gold[:1], SOME.rows[:1])
     with pytest.raises(DataError, match="one has 3 rows, the other 1"):
         mean_predictions({"A": SOME, "B": shorter})
     with pytest.raises(DataError, match="row a-1 is labelled 인물:직업 in one, per:spouse in the other"):

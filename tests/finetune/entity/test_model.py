@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from finetune.entity.start import prepare_run
 
 from data.entities import read_entities
 from experiment.console import Console
 from experiment.errors import UsageError
 from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
+from finetune.entity.task import ENTITIES
 from finetune.pipeline import fine_tune
+from finetune.run import prepare
 
 CPU = Machine(torch.device("cpu"), "32-true")
 
@@ -31,9 +32,9 @@ def test_training_evaluation_and_prediction_ask_no_device_for_float64(
 def asked(configure, test_texts_file, tmp_path):
     """A model, untrained, and texts for it."""
     directory = RunDirectory.create(tmp_path, "finetune/ner", None)
-    model = prepare_run(configure(), directory, Console(quiet=True), None).model
+    model = prepare(ENTITIES, configure(), directory, Console(quiet=True), None).model
     texts = read_entities(test_texts_file).rows
-    return model, texts, model.aligner.align([text.text for text in texts])
+    return model, model.inputs(texts)
 
 
 def limit(monkeypatch, model, tokens):
@@ -51,21 +52,23 @@ def limit(monkeypatch, model, tokens):
 
 
 def test_what_does_not_fit_is_answered_in_halves(asked, monkeypatch):
-    model, texts, aligned = asked
-    whole = model.answer(texts, aligned, CPU)
-    assert sum(len(answer.entities) for answer in whole) > 0
+    model, aligned = asked
+    whole = model.answer(aligned, CPU)
+    assert sum(map(len, whole.values())) > 0
     attempts = limit(monkeypatch, model, 150)
-    parts = model.answer(texts, aligned, CPU)
+    parts = model.answer(aligned, CPU)
     assert len(attempts) > 3 and attempts[0] == sum(each.length for each in aligned)
-    for one, other in zip(whole, parts, strict=True):
-        assert [(e.start, e.end, e.type) for e in one.entities] == [(e.start, e.end, e.type) for e in other.entities]
-        scores = [[entity.score for entity in answer.entities] for answer in (one, other)]
+    assert whole.keys() == parts.keys() == set(range(len(aligned)))
+    for row, one in whole.items():
+        other = parts[row]
+        assert [(e.start, e.end, e.type) for e in one] == [(e.start, e.end, e.type) for e in other]
+        scores = [[entity.score for entity in answer] for answer in (one, other)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-5)
 
 
 def test_a_text_that_does_not_fit_is_a_sentence_with_a_length(asked, monkeypatch):
-    model, texts, aligned = asked
+    model, aligned = asked
     limit(monkeypatch, model, 0)
     shortest = min(each.length for each in aligned)
     with pytest.raises(UsageError, match=f"row of {shortest} tokens does not fit .* --max_length {shortest // 2}"):
-        model.answer(texts, aligned, CPU)
+        model.answer(aligned, CPU)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from finetune.relation.start import prepare_run
 
 from data.relations import read_relations
 from experiment.console import Console
@@ -15,7 +14,8 @@ from experiment.machine import Machine
 from experiment.run_directory import RunDirectory
 from finetune.batches import evaluation_batches
 from finetune.pipeline import fine_tune
-from finetune.relation.task import training
+from finetune.relation.task import RELATIONS
+from finetune.run import prepare
 
 CPU = Machine(torch.device("cpu"), "32-true")
 
@@ -24,7 +24,7 @@ CPU = Machine(torch.device("cpu"), "32-true")
 def run(configure, tmp_path):
     def make(**changes):
         directory = RunDirectory.create(tmp_path, "finetune/re", None)
-        return prepare_run(configure(**changes), directory, Console(quiet=True), None)
+        return prepare(RELATIONS, configure(**changes), directory, Console(quiet=True), None)
 
     return make
 
@@ -59,11 +59,19 @@ def test_the_number_of_threads_is_kept_with_the_run(run):
 
 
 def test_the_loss_and_its_class_weights_move_with_the_network(run):
-    task = training(run(class_weights="balanced"))
-    moved = task.network.to("meta")
+    objective = run(class_weights="balanced").prepared.objective
+    moved = objective.network.to("meta")
     weights = [buffer for name, buffer in moved.named_buffers() if "class_weights" in name]
     assert [each.device.type for each in weights] == ["meta"]
-    assert sum(p.numel() for p in task.network.parameters()) == sum(p.numel() for p in run().model.network.parameters())
+    assert sum(p.numel() for p in objective.network.parameters()) == sum(
+        p.numel() for p in run().model.network.parameters()
+    )
+
+
+def asked(model, marked, **options):
+    """The probabilities of all rows, [N, C]."""
+    found = model.answer(marked, CPU, **options)
+    return np.array([found[row] for row in range(len(marked))])
 
 
 @pytest.fixture
@@ -87,12 +95,12 @@ def little_memory(monkeypatch):
 
 def test_what_does_not_fit_is_answered_in_halves(run, test_rows_file, little_memory):
     model = run().model
-    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).rows)
+    marked = model.inputs(read_relations(test_rows_file, needs_label=False, strict=True).rows)
     lengths = np.array([len(row.ids) for row in marked])
     assert len(evaluation_batches(lengths)) == 1
-    whole = model.probabilities(marked, CPU)
+    whole = asked(model, marked)
     attempts, done = little_memory(model, 200), []
-    assert np.allclose(model.probabilities(marked, CPU, report=lambda part, total: done.append(part)), whole, atol=1e-6)
+    assert np.allclose(asked(model, marked, report=lambda part, total: done.append(part)), whole, atol=1e-6)
     assert attempts[0] == lengths.sum() and max(attempts[-3:]) <= 200
     assert done == sorted(done) and done[-1] == len(marked)
     assert model.network.training
@@ -100,7 +108,7 @@ def test_what_does_not_fit_is_answered_in_halves(run, test_rows_file, little_mem
 
 def test_a_row_that_does_not_fit_is_a_sentence_with_a_length_that_does(run, test_rows_file, little_memory):
     model = run().model
-    marked = model.marker.mark(read_relations(test_rows_file, needs_label=False, strict=True).rows)
+    marked = model.inputs(read_relations(test_rows_file, needs_label=False, strict=True).rows)
     lengths = sorted(len(row.ids) for row in marked)
     assert lengths[0] < lengths[-1]
     little_memory(model, lengths[0])
@@ -108,4 +116,4 @@ def test_a_row_that_does_not_fit_is_a_sentence_with_a_length_that_does(run, test
     with pytest.raises(
         UsageError, match=f"row of {longer} tokens does not fit .* --max_length {lengths[0]}, which fits"
     ):
-        model.probabilities(marked, CPU)
+        asked(model, marked)

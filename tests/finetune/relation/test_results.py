@@ -5,9 +5,11 @@ import pytest
 
 from experiment.console import Console
 from experiment.run_directory import RunDirectory
-from finetune.relation.predictions import Predictions
-from finetune.relation.results import Outcome, show_results
-from finetune.relation.start import prepare_run
+from finetune.class_predictions import ClassPredictions
+from finetune.relation.task import RELATIONS
+from finetune.report import show_results
+from finetune.run import prepare
+from finetune.task import Outcome
 
 FIGURES = dict(
     best_epoch=1.0, epochs_trained=1.0, steps=12, tokens_seen=100, wall_seconds=1.0, real_tokens_per_second=100.0
@@ -23,15 +25,17 @@ def last_screen(configure, tmp_path, capsys):
     """What is shown for answers that follow from the dev rows' labels, as numbers."""
 
     def show(answer):
-        run = prepare_run(configure(), RunDirectory.create(tmp_path, "finetune/re", None), Console(), None)
-        labels = run.rows.labels
-        assert labels[int(np.argmax(run.rows.counts))] == COMMON
+        run = prepare(RELATIONS, configure(), RunDirectory.create(tmp_path, "finetune/re", None), Console(), None)
+        labels = run.rows.outputs
+        assert labels[int(np.argmax(RELATIONS.counts(run.rows)))] == COMMON
         probabilities = np.full((len(run.rows.dev), len(labels)), 0.01)
         for row, probable in zip(run.rows.dev, probabilities, strict=True):
             probable[answer(labels, row.label)] = 1.0
-        answers = Predictions.of_rows(run.rows.dev, labels, probabilities / probabilities.sum(1, keepdims=True))
+        answers = ClassPredictions.of_rows(run.rows.dev, labels, probabilities / probabilities.sum(1, keepdims=True))
         capsys.readouterr()
-        show_results(run, Outcome(FIGURES, {"dev": answers}, "no_relation"), None)
+        metrics = RELATIONS.metrics(answers, labels, run.config)
+        guess = RELATIONS.guess(answers, run.rows, run.config)
+        show_results(RELATIONS, run, Outcome(FIGURES, {"dev": answers}, {"dev": metrics}, guess), None)
         return " ".join(capsys.readouterr().out.split())
 
     return show

@@ -21,9 +21,9 @@ from data.errors import DataError
 from experiment.errors import InterruptedRun, UsageError
 from experiment.history import read_curves
 from experiment.training import NotFiniteError
+from finetune.class_metrics import class_metrics
 from finetune.pipeline import fine_tune
 from finetune.relation.config import RelationConfig
-from finetune.relation.metrics import relation_metrics
 from finetune.relation.model import RelationModel
 
 TIMES = {"wall_seconds", "real_tokens_per_second", "rows_per_second"}
@@ -70,7 +70,7 @@ def test_the_files_agree_with_the_figures(learnt):
     for prefix in ("", "test_"):
         rows = read_csv(learnt / f"{prefix}predictions.csv")
         probabilities = np.array([json.loads(row["probs"]) for row in rows])
-        found = relation_metrics(probabilities, [row["label"] for row in rows], labels, "no_relation")
+        found = class_metrics(probabilities, [row["label"] for row in rows], labels, "no_relation")
         for name, value in found.items():
             assert metrics_of(learnt)[f"{prefix}{name}"] == pytest.approx(value, abs=1e-12)
         wrong = [row for row in rows if row["label"] != row["pred_label"]]
@@ -215,7 +215,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(configure, stopped_
     sentence = stopped_at(configure(name="stopped", **settings), 17)
     stopped = configure().output_dir / "finetune" / "re" / "stopped"
     assert f"stopped at step 17; everything is saved, go on with the same command and --resume {stopped}" in sentence
-    assert RelationModel.load(stopped / "model").labels[0] == "no_relation"  # the best so far
+    assert RelationModel.load(stopped / "model").outputs[0] == "no_relation"  # the best so far
     assert not (stopped / "finished").exists()
     resumed = fine_tune(RelationConfig(resume="auto", output_dir=configure().output_dir))
     assert resumed == stopped and not (resumed / "checkpoints").exists()
