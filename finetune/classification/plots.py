@@ -46,10 +46,12 @@ def plot_numbers(gold: np.ndarray, answers: np.ndarray, path: Path) -> bool:
                 cmap=shades,
                 linewidths=0.3,
             )
-            bar = figure.colorbar(cells, ax=axes, shrink=0.5, aspect=25, pad=0.02)
+            counts = np.array(cells.get_array())
+            ticks = np.unique(np.rint(np.geomspace(counts.min(), counts.max(), 3)))
+            bar = figure.colorbar(cells, ax=axes, ticks=ticks, format="{x:,g}", shrink=0.5, aspect=25, pad=0.02)
+            bar.minorticks_off()
             bar.set_label("rows in a cell", fontsize=SMALL + 1)
             bar.ax.tick_params(labelsize=SMALL)
-            bar.ax.yaxis.set_major_formatter("{x:g}")
             bar.outline.set_visible(False)
         axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         axes.set(xlim=ends, ylim=ends, aspect="equal")
