@@ -8,15 +8,16 @@ from experiment.program import command, run_main
 from experiment.threads import prepare_threads
 from finetune.tasks import config_class
 
-DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT) or for named entities (--task ner, a CRF over
-characters), or predict with a fine-tuned run. Without any file it trains the latest pretrained model on a built-in sample.
---task re --help and --task ner --help list the options of each."""
+DESCRIPTION = """Fine-tune a BERT for relation extraction (--task re, R-BERT), for named entities (--task ner, a CRF over
+characters) or for labels and numbers of texts and pairs (--task classification), or predict with a fine-tuned run. Without any
+file it trains the latest pretrained model on a built-in sample. --task re --help, --task ner --help and --task classification --help list the options of each."""
 
 RUN = command("run_finetune.py")
 
 EXAMPLES = f"""examples:
   {RUN} --task re
   {RUN} --task ner
+  {RUN} --task classification --train_file train.tsv --text document --label label
   {RUN} --task re --train_file train.json --test_file test.json --seeds 0 1 2
   {RUN} --task ner --train_file train.tsv --test_file test.tsv --sweep unit
   {RUN} --task ner --predict text.txt --checkpoint runs/finetune/ner/latest

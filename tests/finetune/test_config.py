@@ -67,7 +67,7 @@ def test_the_task_decides_which_options_there_are(tmp_path):
     with pytest.raises(UsageError, match="--task is needed: re for relations, ner for named entities"):
         config_class(["--epochs", "3"])
     for wrong in (["--task", "pos"], ["--task"]):
-        with pytest.raises(UsageError, match="--task needs re or ner"):
+        with pytest.raises(UsageError, match="--task needs re, ner or classification"):
             config_class(wrong)
     with pytest.raises(UsageError, match="--max_length 7 is too short"):
         parse(EntityConfig, ["--max_length", "7"], description="")
@@ -98,4 +98,4 @@ def test_an_unknown_task_is_named():
         [sys.executable, ROOT / "run_finetune.py", "--task", "pos"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2
-    assert done.stderr == "error: --task needs re or ner, not 'pos'.\n"
+    assert done.stderr == "error: --task needs re, ner or classification, not 'pos'.\n"

@@ -9,7 +9,7 @@ from bert_core.model import Bert
 from data.entities import entity_types, read_entities
 from finetune.entity.alignment import Aligner, AlignmentOptions
 from finetune.entity.crf import OUTSIDE
-from finetune.entity.head import HeadOptions, make_batch
+from finetune.entity.head import BertForEntities, HeadOptions, make_batch
 from finetune.entity.model import EntityModel, known_characters
 
 UNITS = ["both", "subword", "character"]
@@ -28,21 +28,15 @@ def build(wordpiece, texts_file):
         )  # fmt: skip
         options = AlignmentOptions(unit, length)
         aligned = Aligner(wordpiece, options).align([text.text for text in texts])
-        model = EntityModel.new(
-            Bert(config),
-            wordpiece,
-            HeadOptions(unit, crf, dropout),
-            options,
-            entity_types(texts),
-            known_characters(aligned),
-        )
-        return model, texts, aligned
+        types, characters = entity_types(texts), known_characters(aligned)
+        network = BertForEntities(Bert(config), HeadOptions(unit, crf, dropout), len(types), 1 + len(characters))
+        return EntityModel(network, wordpiece, options, types, characters), texts, aligned
 
     return make
 
 
 def batch_of(model, texts, aligned, rows):
-    tags = [each.tags(text.entities, model.types) for text, each in zip(texts, aligned, strict=True)]
+    tags = [each.tags(text.entities, model.outputs) for text, each in zip(texts, aligned, strict=True)]
     return make_batch(aligned, [model.numbers(each) for each in aligned], rows, tags)
 
 
@@ -71,7 +65,7 @@ def test_tags_lie_where_their_characters_do(build):
     batch = batch_of(model, texts, aligned, [1, 2, 3])
     for number, row in enumerate(batch.rows):
         tags = batch.tags[number][batch.mask[number]].numpy()
-        assert np.array_equal(tags, aligned[row].tags(texts[row].entities, model.types))
+        assert np.array_equal(tags, aligned[row].tags(texts[row].entities, model.outputs))
         assert (batch.tags[number][~batch.mask[number]] == OUTSIDE).all()
     firsts = batch.packed.input_ids[batch.token]
     assert model.wordpiece.id_of("[CLS]") not in firsts.tolist()

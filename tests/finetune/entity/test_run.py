@@ -62,7 +62,7 @@ def test_the_files_agree_with_the_figures(learnt, test_texts_file):
         for answer in answers:
             for entity in answer.entities:
                 assert 0 <= entity.score <= 1
-    texts = read_entities(test_texts_file).texts
+    texts = read_entities(test_texts_file).rows
     assert [answer.text.entities for answer in answers] == [text.entities for text in texts]
 
 
@@ -166,7 +166,7 @@ def test_seeds_answer_together_and_folds_answer_every_text(configure, texts_file
     assert (grid / "ensemble_metrics.json").exists() and (grid / "results.png").exists()
     folds = fine_tune(configure(folds=3, epochs=1))
     answered = [answer.text.id for answer in list(read_answers(folds / "predictions.jsonl"))]
-    assert sorted(answered) == sorted(text.id for text in read_entities(texts_file).texts)
+    assert sorted(answered) == sorted(text.id for text in read_entities(texts_file).rows)
 
 
 def test_what_is_needed_is_said_in_a_sentence(configure, tmp_path, learnt):
@@ -182,7 +182,7 @@ def test_what_is_needed_is_said_in_a_sentence(configure, tmp_path, learnt):
         (learnt.parent / "broken").mkdir()
         for file in (learnt / "model").iterdir():
             (learnt.parent / "broken" / file.name).write_bytes(file.read_bytes())
-        (learnt.parent / "broken" / "entities.json").write_text("{}", encoding="utf-8")
+        (learnt.parent / "broken" / "task.json").write_text('{"format": 1, "task": "ner"}', encoding="utf-8")
         EntityModel.load(learnt.parent / "broken")
 
 

@@ -66,7 +66,7 @@ def test_a_run_learns_and_leaves_what_it_should(learnt):
 
 
 def test_the_files_agree_with_the_figures(learnt):
-    labels = json.loads((learnt / "model" / "relation.json").read_text(encoding="utf-8"))["labels"]
+    labels = json.loads((learnt / "model" / "task.json").read_text(encoding="utf-8"))["labels"]
     for prefix in ("", "test_"):
         rows = read_csv(learnt / f"{prefix}predictions.csv")
         probabilities = np.array([json.loads(row["probs"]) for row in rows])
@@ -99,7 +99,7 @@ def test_rows_without_labels_are_answered_and_broken_ones_too(learnt, configure,
     assert [row["id"] for row in answers] == [row["guid"] for row in rows]
     assert {row["label"] for row in answers} == {""}
     model = RelationModel.load(learnt / "model")
-    assert json.loads(answers[3]["probs"]) == pytest.approx(model.shares.tolist())
+    assert json.loads(answers[3]["probs"]) == pytest.approx(model.prior.tolist())
     assert not (learnt / "predictions" / "열_metrics.json").exists()
 
 
@@ -219,7 +219,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(configure, stopped_
     assert not (stopped / "finished").exists()
     resumed = fine_tune(RelationConfig(resume="auto", output_dir=configure().output_dir))
     assert resumed == stopped and not (resumed / "checkpoints").exists()
-    for name in ("model.safetensors", "relation_head.safetensors"):
+    for name in ("model.safetensors", "head.safetensors"):
         one, two = (load_file(path / "model" / name) for path in (whole, resumed))
         assert all(torch.equal(one[key], two[key]) for key in one)
     curves = [read_curves(path / "metrics.jsonl") for path in (whole, resumed)]
