@@ -10,8 +10,8 @@ and fine-tuning for relations of a network of the same size. All take turns of `
 beside `--busy` endless loops; a ratio compares two variants within one round, since other processes come and go.
 
 - spinning: OpenMP's own ways (`GOMP_SPINCOUNT=300000`), as many threads as cores;
-- short spin: 1,000 turns of a loop, some 10 µs, then sleep;
-- passive: sleep at once (`OMP_WAIT_POLICY=PASSIVE`), what a run sets unless its user has set something;
+- short spin: 1,000 turns of a loop, some 10 µs, then sleep: what a run sets unless its user has set something;
+- passive: sleep at once (`OMP_WAIT_POLICY=PASSIVE`);
 - one thread: `OMP_NUM_THREADS=1`.
 """
 

@@ -11,6 +11,7 @@ from experiment.console import Console, duration, quantity
 from experiment.history import read_curves
 from experiment.machine import Machine
 from experiment.plots import Line, Panel, Reference, plot_curves, plot_histogram
+from experiment.program import command
 from experiment.report import Example, Paragraph, Picture, Section, Table, write_report
 from experiment.speed import Speed
 from experiment.tracking import Tracking
@@ -292,8 +293,8 @@ def show_results(run: Run, unigram: Unigram, metrics: dict[str, Any], tracking: 
 def _fine_tuning(run: Run) -> str:
     """The command that goes on from this run; without arguments it finds the run by itself."""
     if run.config.output_dir == PretrainConfig().output_dir and not run.config.corpus:
-        return "python run_finetune.py --task re"
-    return f"python run_finetune.py --task re --checkpoint {run.directory.path} --train_file FILE"
+        return f"{command('run_finetune.py')} --task re"
+    return f"{command('run_finetune.py')} --task re --checkpoint {run.directory.path} --train_file FILE"
 
 
 def _show_next(console: Console, run: Run, tracking: Tracking | None, *, sound: bool) -> None:
@@ -311,7 +312,7 @@ def _show_next(console: Console, run: Run, tracking: Tracking | None, *, sound: 
     if sound:
         rows.append(("fine-tune it", _fine_tuning(run)))
     if run.config.corpus:
-        rows.append(("go on from it", f"python run.py --init_from {directory.model} --corpus MORE_TEXT"))
+        rows.append(("go on from it", f"{command('run.py')} --init_from {directory.model} --corpus MORE_TEXT"))
     else:
-        rows.append(("your own text", "python run.py --corpus YOUR_TEXT --preset mini --max_minutes 20"))
+        rows.append(("your own text", f"{command('run.py')} --corpus YOUR_TEXT --preset mini --max_minutes 20"))
     console.table(rows)

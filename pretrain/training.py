@@ -17,6 +17,7 @@ from experiment.history import MetricHistory
 from experiment.launchers import cluster_environment, join_process_group
 from experiment.monitor import TrainingMonitor
 from experiment.peers import PeerMonitor
+from experiment.program import command
 from experiment.progress import ProgressStatus, TrainingProgress
 from experiment.rehearsal import given_passes, passes_that_fit
 from experiment.run_directory import checkpoint_step
@@ -196,7 +197,7 @@ def _save_and_tell(trainer: pl.Trainer, checkpoints: Checkpoints) -> str:
     """What a run that is stopped leaves, and the sentence about it."""
     checkpoints.save(trainer)
     return (
-        f"stopped at step {trainer.global_step:,}; everything is saved, go on with: python run.py --resume "
+        f"stopped at step {trainer.global_step:,}; everything is saved, go on with: {command('run.py')} --resume "
         f"{checkpoints.directory.parent}"
     )
 
