@@ -1,4 +1,5 @@
-"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best, relations in KLUE-RE's, entities in KLUE-NER's.
+"""The built-in sample: invented Korean text in the two layouts that the corpus reader knows best, relations in KLUE-RE's,
+entities in KLUE-NER's, texts with a label in NSMC's.
 
     write_sample(Path("cache/sample"))     ->  [cache/sample/petitions_sample, cache/sample/namuwiki_sample.txt]
     write_relations(Path("cache/sample"))  ->  (cache/sample/klue-re_sample_train.json, cache/sample/klue-re_sample_dev.json)
@@ -7,8 +8,8 @@
 
 `petitions_sample` holds one petition a line, as JSON with the keys of the petitions archive; `namuwiki_sample.txt` holds wiki pages in
 namuwikitext's layout. Nothing is downloaded, and no real person or organisation occurs: names and facts come from
-`data.sample.lexicon`, the sentences from `data.sample.petitions`, `data.sample.pages`, `data.sample.relations` and `data.sample.entities`. The sample
-shows that everything works; what a model learns from it is its few hundred sentence patterns, not Korean.
+`data.sample.lexicon`, the sentences from `data.sample.petitions`, `data.sample.pages`, `data.sample.relations`, `data.sample.entities` and
+`data.sample.topic_texts`. The sample shows that everything works; what a model learns from it is its few hundred sentence patterns, not Korean.
 """
 
 import json
@@ -23,6 +24,7 @@ from data.sample.lexicon import Lexicon, build_lexicon
 from data.sample.pages import subjects, write_page
 from data.sample.petitions import write_petition
 from data.sample.relations import Row, compose_relations
+from data.sample.topic_texts import compose_topic_texts
 
 _KLUE_NER_HEADER = """\
 ## 토큰, 레이블 구분자 : \\t
@@ -77,39 +79,22 @@ def write_entities(directory: Path, train: int = 2000, dev: int = 400, seed: int
     return _write(paths[0], _character_tsv(texts[0])), _write(paths[1], _character_tsv(texts[1]))
 
 
-TOPICS = ("교통/건축/국토", "반려동물", "보건복지", "안전/환경", "육아/교육")
-"""Labels of `write_topics`: what most of the sample's petitions are about."""
+def write_topics(directory: Path, train: int = 2000, dev: int = 300, seed: int = 0) -> tuple[Path, Path]:
+    """Write `train` and `dev` short texts and what they are about into `directory` and return the two files; the same bytes everywhere.
 
-
-def write_topics(directory: Path, train: int = 1500, dev: int = 300, seed: int = 0) -> tuple[Path, Path]:
-    """Write titles of petitions and what they are about into `directory` and return the two files; the same bytes everywhere.
-
-    Both are tab-separated with a heading (id, document, label, as NSMC has it); labels are equally frequent, and no title is in both,
-    nor twice in one. They are written as `write_sample` writes its files. Raises ValueError for fewer rows than labels.
+    Both have NSMC's layout, tab-separated with the heading id, document, label; the seven labels are equally frequent, and no text is in
+    both, nor twice in one. They are written as `write_sample` writes its files. Raises ValueError for fewer texts than labels.
     """
-    if min(train, dev) < len(TOPICS):
-        raise ValueError(f"{train} and {dev} rows cannot hold all {len(TOPICS)} labels: ask for more")
-    lexicon, rng = build_lexicon(seed), random.Random(f"topics {seed}")
-    rows: list[tuple[str, str]] = []
-    seen: set[str] = set()
-    counts = dict.fromkeys(TOPICS, 0)
-    while len(rows) < train + dev:
-        petition = write_petition(rng, lexicon, len(seen))
-        title, label = str(petition["title"]), str(petition["category"])
-        if title not in seen and label in counts and counts[label] * len(TOPICS) < train + dev:
-            seen.add(title)
-            counts[label] += 1
-            rows.append((title, label))
-    rng.shuffle(rows)
+    rows = compose_topic_texts(train, dev, seed)
     directory.mkdir(parents=True, exist_ok=True)
     paths = directory / "topics_sample_train.tsv", directory / "topics_sample_dev.tsv"
-    return _write(paths[0], _topics_tsv("train", rows[:train])), _write(paths[1], _topics_tsv("dev", rows[train:]))
+    return _write(paths[0], _topics_tsv("train", rows[0])), _write(paths[1], _topics_tsv("dev", rows[1]))
 
 
 def _topics_tsv(use: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield "id\tdocument\tlabel\n"
-    for number, (title, label) in enumerate(rows):
-        yield f"topics-{use}_{number:05}\t{title}\t{label}\n"
+    for number, (text, label) in enumerate(rows):
+        yield f"sample-topics_{use}_{number:05}\t{text}\t{label}\n"
 
 
 def _character_tsv(texts: Sequence[TaggedText]) -> Iterator[str]:
