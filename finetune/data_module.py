@@ -73,13 +73,13 @@ class FineTuningData(pl.LightningDataModule, Generic[BatchT]):
         return _Stream(self, self.trainer)
 
 
-class _Stream:
+class _Stream(Generic[BatchT]):
     """One device's forward passes, from the trainer's next step on."""
 
-    def __init__(self, data: FineTuningData, trainer: pl.Trainer) -> None:
+    def __init__(self, data: FineTuningData[BatchT], trainer: pl.Trainer) -> None:
         self.data, self.trainer = data, trainer
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[BatchT]:
         data, trainer = self.data, self.trainer
         epoch, done = divmod(trainer.global_step, data.steps_an_epoch)
         while True:

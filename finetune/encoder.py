@@ -73,10 +73,12 @@ class TextEncoder:
 
         def compute(rows: list[int]) -> Tensor:
             packed = pack([pieces[row] for row in rows]).to(self.machine.device)
-            hidden = self.bert(packed).float()  # [T, D]
+            hidden: Tensor = self.bert(packed).float()  # [T, D]
             if pooling == "cls":
                 return hidden.index_select(0, packed.boundaries[:-1]).cpu()
-            total = [own[1:-1].sum(0) if len(own) > 2 else own[0] for own in hidden.split(lengths[rows].tolist())]
+            total = [
+                own[1:-1].sum(0) if len(own) > 2 else own[0] for own in torch.split(hidden, lengths[rows].tolist())
+            ]
             return torch.stack(total).cpu()  # [rows, D]; of a text without a token that of [CLS]
 
         was_training = self.bert.training

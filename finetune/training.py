@@ -186,7 +186,7 @@ def _forward_passes(
     def attempt(passes: int) -> None:
         with machine.autocast():
             total = loss(data.longest(process_rank(), devices, passes).to(machine.device))
-        total.backward()
+        torch.autograd.backward(total)
 
     given = given_passes(
         config.batch_size, config.device_batch_size, config.accumulate, devices, ("batch_size", "device_batch_size")

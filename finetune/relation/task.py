@@ -209,7 +209,7 @@ def _objective(
 
     def loss(batch: RelationBatch) -> Tensor:
         log_p = network(batch.packed, batch.spans)
-        each = criterion(log_p, batch.labels)
+        each: Tensor = criterion(log_p, batch.labels)
         if config.r_drop:
             log_q = network(batch.packed, batch.spans)
             each = (each + criterion(log_q, batch.labels) + config.r_drop * r_drop(log_p, log_q)) / 2
