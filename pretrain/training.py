@@ -150,34 +150,38 @@ def _first_step(
     )
     sequences = builder.pairs.examples // (builder.windows_an_epoch * builder.steps_a_window)
 
-    def tried(way: Way, given: int | None) -> tuple[int, float]:
-        def attempt(passes: int) -> None:
-            batch = shares(passes, way == "fixed shapes")[-1].longest.to(machine.device)
+    def tried(way: Way, least: int) -> tuple[int, float]:
+        """Passes of a step, as many as are given or else `least` or a multiple of it, and seconds."""
+
+        def attempt(times: int) -> None:
+            batch = shares(times * least, way == "fixed shapes")[-1].longest.to(machine.device)
             with machine.autocast():
                 loss, _ = module.losses(batch, batch.step_counts.float())
             loss.backward()
 
         label = "Trying the longest batch" if way == "not" else f"Compiling for {way}, and trying the longest batch"
+        uncompiled = "" if way == "not" or config.compile else " or --no_compile"  # which was found to fit
         with run.console.phase(label):
-            return passes_that_fit(
+            times, seconds = passes_that_fit(
                 attempt,
                 material.network,
                 machine.device,
                 given=given,
-                most=sequences // devices,
+                most=sequences // (devices * least),
                 flag="lower --max_length, or --batch_tokens with it, or choose --checkpoint_activations",
-                instead=lambda passes: f"--device_tokens {config.batch_tokens // (devices * passes)}",  # type: ignore[operator]
+                instead=lambda passes: f"--device_tokens {config.batch_tokens // (devices * passes)}{uncompiled}",  # type: ignore[operator]
             )
+        return times * least, seconds * least
 
-    passes, seconds = given, _LONG
+    passes, seconds = 1, _LONG
     if not config.compile:
-        passes, seconds = tried("not", given)
+        passes, seconds = tried("not", 1)
     length = 60 * config.max_minutes if config.max_minutes else seconds * (config.max_steps or 0)
     way = from_main(lambda: choose_way(config.compile, machine.device.type, may_fill, length))
     if way != "not":
         module.compile_losses(fixed_shapes=way == "fixed shapes")
-        passes, seconds = tried(cast(Way, way), passes)
-    assert passes
+        # Compiled, a step may take more memory than before, and then takes more passes.
+        passes, seconds = tried(cast(Way, way), 1 if given else passes)
     if passes > 1 and not given:
         run.console.note(
             f"A step of {config.batch_tokens:,} tokens takes {passes} forward passes a device, which fit into its memory."
