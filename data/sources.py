@@ -90,8 +90,8 @@ def find_sources(
     """The files under `paths`, in order, each once; archives unpacked.
 
     `reject` is told what is left out because it is there twice or is a link. `progress` counts the packed bytes of the
-    archives that are not in the cache yet; so many `cores` unpack them. Raises DataError for a path that does not exist and for a folder without
-    files; a file that cannot be opened comes with `refused`.
+    archives that are not in the cache yet; so many `cores` unpack them. Raises DataError for a path that does not exist and
+    for a folder without files; a file that cannot be opened comes with `refused`.
     """
     if not paths:
         raise DataError("No corpus was given: name at least one file or folder of text.")
@@ -119,6 +119,18 @@ def find_sources(
         except Refused as reason:
             sources.append(replace(source, refused=reason))
     return sources
+
+
+def unpack(paths: Sequence[str | Path], cache_dir: Path, progress: Progress, cores: int = 1) -> None:
+    """Unpacks the archives under `paths`, so that `find_sources` finds them unpacked, or finds again why they cannot be.
+
+    `progress` and `cores` are as there. Raises DataError as it does, and for a cache that cannot be written.
+    """
+    try:
+        find_sources(paths, cache_dir, lambda reason, name: None, progress, cores)
+    except OSError as error:
+        advice = f"cannot be written ({error.strerror or error}): check space and permissions"
+        raise DataError(f"{error.filename or cache_dir} {advice}.") from error
 
 
 def _walk(given: str, cache_dir: Path, reject: Reject) -> Iterator[str]:

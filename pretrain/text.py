@@ -24,6 +24,7 @@ from data.corpus import Corpus, open_corpus
 from data.errors import DataError
 from data.passes import Map
 from data.sample.files import write_sample
+from data.sources import unpack
 from data.survey import Survey, survey_corpus
 from data.tokenizer import Coverage, WordPiece, measure_coverage, train_wordpiece
 from data.tokens import Shard, TextTokens, TokenCache, TokenSource, open_token_cache, token_cache_exists
@@ -136,6 +137,8 @@ class _Preparation:
         if not paths:
             with console.progress("Writing the built-in sample", "documents"):
                 paths = write_sample(self.cache_dir / "sample")
+        with console.progress("Unpacking") as report:
+            unpack(paths, self.cache_dir, report, cpu_cores())
         with console.progress("Indexing") as report:
             self.corpus = open_corpus(
                 paths, self.cache_dir, cleaning_of(config), report, cores=cpu_cores(), mapped=mapped

@@ -1,6 +1,7 @@
 """Paths become text files: folders are walked in order, archives unpacked once, whole or not at all."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -13,7 +14,7 @@ import pytest
 
 from data.errors import DataError
 from data.lines import FileState
-from data.sources import GIVEN_TWICE, LINKED_FOLDER, Source, find_sources, new_folder
+from data.sources import GIVEN_TWICE, LINKED_FOLDER, Source, find_sources, new_folder, unpack
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -197,6 +198,26 @@ def test_progress_counts_the_packed_bytes_of_what_is_not_in_the_cache(find, tmp_
     assert sizes[0] <= done[-1] <= sum(sizes)
     find_sources(["a", "b", "c"], tmp_path / "cache", print, None)
     assert len(calls) == len(done)
+
+
+def test_what_was_unpacked_is_found_so(find, tmp_path: Path):
+    write("a.xz", lzma.compress(TEXT))
+    write("b.xz", lzma.compress(TEXT)[:40])
+    unpack(["a.xz", "b.xz"], tmp_path / "cache", lambda done, total: None, cores=2)
+    written = list((tmp_path / "cache" / "unpacked").iterdir())
+    good, broken = find("a.xz", "b.xz")
+    assert written == [good.path.parent] and good.path.read_bytes() == TEXT
+    assert broken.refused
+
+
+def test_a_cache_without_room_is_told(find, tmp_path: Path, monkeypatch):
+    def full(target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    monkeypatch.setattr("data.sources.new_folder", full)
+    write("a.xz", lzma.compress(TEXT))
+    with pytest.raises(DataError, match=r"unpacked/\w+ cannot be written \(No space left on device\): check space"):
+        unpack(["a.xz"], tmp_path / "cache", lambda done, total: None)
 
 
 def damaged(content: bytes, place: float) -> bytes:

@@ -1,5 +1,6 @@
 """What a run makes of its text once, and finds again."""
 
+import lzma
 from contextlib import contextmanager
 
 import numpy as np
@@ -69,6 +70,23 @@ def test_bars_do_not_overlap(configure, tmp_path, token_cache):
     screen = OneAtATime()
     prepare_text(configure(token_cache=token_cache, cache_dir=tmp_path / "cache").resolved(), screen)
     assert not screen.open and ("Tokenising" if token_cache else "Cleaning") in screen.seen
+
+
+def test_unpacking_is_shown_as_what_it_is(configure, corpus_file, tmp_path):
+    packed = tmp_path / "글.txt.xz"
+    packed.write_bytes(lzma.compress(corpus_file.read_bytes()))
+    totals = {}
+
+    class Noted(Console):
+        @contextmanager
+        def progress(self, label, unit="bytes"):
+            yield lambda done, total: totals.setdefault(label, set()).add(total)
+
+    config = configure(corpus=[packed], cache_dir=tmp_path / "cache").resolved()
+    for _ in range(2):
+        prepare_text(config, Noted(quiet=True))
+    assert totals["Unpacking"] == {packed.stat().st_size}
+    assert totals["Indexing"] == {corpus_file.stat().st_size}
 
 
 def test_machines_share_the_tokenising(configure, monkeypatch, tmp_path):
