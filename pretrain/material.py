@@ -45,13 +45,15 @@ def prepare(run: Run) -> Material:
     short = replace(config, max_length=config.short_length, short_length=None) if config.short_length else None
     with run.console.phase("Building held-out pairs"):
         held_out = HeldOutText(window_builder(text, config, held_out=True))
+    with run.console.phase("Initialising the network" if config.init_from is None else "Loading the network"):
+        network = _network(config, text)
     return Material(
         text=text,
         builder=window_builder(text, config),
         short=[window_builder(text, short)] if short else [],
         held_out=held_out,
         unigram=unigram_guess(text.frequencies, held_out.labels()),
-        network=_network(config, text),
+        network=network,
         machine=machine,
         speed=speed,
     )
