@@ -63,7 +63,7 @@ class Numbers:
 class RegressionTask(TextTask[Numbers]):
     """Numbers instead of labels; otherwise the same task."""
 
-    words: ClassVar[Words] = Words("numbers for texts", sample="titles of generated petitions")
+    words: ClassVar[Words] = Words("numbers for texts", sample="generated texts")
     metrics_titles: ClassVar[Mapping[str, str]] = {"pearson": "Pearson", "spearman": "Spearman", "f1_at_3": "F1 at 3"}
     suffix: ClassVar[str] = ".csv"
 

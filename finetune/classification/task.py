@@ -96,7 +96,7 @@ class ClassificationTask(
 ):
     """`--task classification` where labels are classes."""
 
-    words: ClassVar[Words] = Words("labels of texts", sample="titles of generated petitions")
+    words: ClassVar[Words] = Words("labels of texts", sample="generated texts")
     metrics_titles: ClassVar[Mapping[str, str]] = METRICS
     thing: ClassVar[str] = "label"
 
