@@ -134,7 +134,9 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, nargs="+", required=True)
     parser.add_argument("--preset", default="base")
     parser.add_argument("--cores", type=int, nargs=2, default=[1, 2], metavar=("FEW", "MANY"))
-    parser.add_argument("--scratch", type=Path, help="folder for the caches, made if need be; the system's when left out")
+    parser.add_argument(
+        "--scratch", type=Path, help="folder for the caches, made if need be; the system's when left out"
+    )
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "start.json")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--token_cache", action="store_true", help=argparse.SUPPRESS)
