@@ -176,6 +176,10 @@ def test_quotes_of_a_tsv_are_text(read, text):
 def test_a_quote_that_another_line_closes_swallows_no_rows(read):
     file = read(tsv("id|document|label", 'a|"좋다|1', "b|싫다|0", 'c|다시"|1'))
     assert [row.text for row in file.rows] == ['"좋다', "싫다", '다시"']
+    at_the_end = read(tsv("label|document", '1|"좋다', "0|싫다", '1|다시"'))
+    assert [row.text for row in at_the_end.rows] == ['"좋다', "싫다", '다시"']
+    not_all = read(tsv("document|label", '"좋다|1', '""싫다""|0', '그의 "꿈|1'))
+    assert [row.text for row in not_all.rows] == ['"좋다', '""싫다""', '그의 "꿈']
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ","])
@@ -355,9 +359,11 @@ def test_what_is_named_is_not_recognised_again(read):
     rows = tsv("sentence1|sentence2|document|label|score", "가|나|다|1|2.5")
     named = {"text": "document", "label": "score"}
     assert read(rows, **named).columns == Columns("document", None, "score", None)
-    assert read(tsv("premise|other|label", "가|나|1"), pair="other").columns == Columns(
-        "premise", "other", "label", None
+    assert read(tsv("title|document|label", "가|나|1"), label="title").columns == Columns(
+        "document", None, "title", None
     )
+    other = read(tsv("premise|hypothesis|other|label", "가|나|다|1"), pair="other")
+    assert other.columns == Columns("premise", "other", "label", None)
     # With the one text alone, the other is none.
     assert read(rows, text="sentence1", label="label").columns.pair is None
 
