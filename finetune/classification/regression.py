@@ -175,16 +175,18 @@ class RegressionTask(TextTask[Numbers]):
         """A row that could not be read is answered with the mean of the training rows."""
         assert isinstance(source, FileSource)
         joined = self.join(list(parts))
-        answers = dict(zip(joined.ids, joined.answers.tolist(), strict=True)) if joined.ids else {}
         prior = float(np.mean([model.prior for model in models.values()]))
-        gold, texts = dict(zip(joined.ids, joined.gold, strict=True)), dict(zip(joined.ids, joined.texts, strict=True))
-        ids = source.file.ids
-        complete = Numbers(
-            ids,
-            np.array([answers.get(name, prior) for name in ids]),
-            [gold.get(name) for name in ids],
-            [texts.get(name, "") for name in ids],
-        )
+        answers: list[float] = []
+        gold: list[float | None] = []
+        texts: list[str] = []
+        following = 0  # rows stand in the file's order; ids alone may repeat
+        for name in source.file.ids:
+            found = following < len(joined) and joined.ids[following] == name
+            answers.append(float(joined.answers[following]) if found else prior)
+            gold.append(joined.gold[following] if found else None)
+            texts.append(joined.texts[following] if found else "")
+            following += found
+        complete = Numbers(source.file.ids, np.array(answers), gold, texts)
         self.write(path, complete)
         return joined if self.is_labelled(joined) else None, []
 

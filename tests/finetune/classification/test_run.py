@@ -80,6 +80,20 @@ def test_numbers_are_learnt_from_pairs(configure, write_scores, scores_file, tmp
     assert answered[3]["score"] == "" and answered[4]["score"] != ""
 
 
+def test_rows_that_share_an_id_keep_their_own_answers(configure, scores_file, tmp_path):
+    path = fine_tune(configure(train_file=scores_file, epochs=1))
+    lines = scores_file.read_text(encoding="utf-8").splitlines()[:31]
+    second = lines[2].split("\t")
+    lines[2] = "\t".join([lines[1].split("\t")[0], *second[1:]])  # two rows with one id
+    file = tmp_path / "같은 이름.tsv"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    answered = read_csv(asked(configure(), path, file))
+    model = load(path, device="cpu")
+    expected = model.predict([tuple(line.split("\t")[2:]) for line in lines[1:]])
+    assert answered[0]["id"] == answered[1]["id"]
+    assert [float(row["pred_score"]) for row in answered] == pytest.approx(expected, abs=1e-4)
+
+
 def test_seeds_answer_together(configure):
     grid = fine_tune(configure(seeds=[0, 1], epochs=1))
     parts = [read_csv(path / "predictions.csv") for path in sorted((grid / "runs").iterdir())]
