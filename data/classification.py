@@ -160,8 +160,9 @@ def read_classification(
     Args:
         path: the file. Its name says nothing.
         text, pair, label: columns, where they are not to be recognised. With `text` alone, no column is taken for the second text.
-        numbers: whether labels are numbers. When left out, they are where one of them is a decimal and most are numbers, and in
-            KLUE-STS's files; whole numbers are classes. KLUE-STS's classes are its binary labels.
+        numbers: whether labels are numbers. When left out, they are where one of them is not whole and most are numbers, and
+            in KLUE-STS's files; whole numbers are classes, also 1.0, which is how pandas writes 1 beside an empty cell. KLUE-STS's
+            classes are its binary labels.
         needs_label: whether a row without a label is left out. "-" in a column gold_label, with which SNLI and its kind mark a row
             that people did not agree on, is no label.
         strict: whether the first row that has to be left out is an error.
@@ -238,10 +239,10 @@ def _text(value: object) -> str:
 
 
 def _label(value: object, numbers: bool) -> str | None:
-    """A row's label as it is written; None where there is none."""
+    """A row's label as it is written; None where there is none, for which JSON may have NaN."""
     if isinstance(value, dict):  # KLUE-STS
         value = value.get("real-label" if numbers else "binary-label", value.get("label"))
-    if value is None:
+    if value is None or (not numbers and isinstance(value, float) and math.isnan(value)):
         return None
     if not isinstance(value, str | int | float):
         raise Rejected(MALFORMED_LABEL)
@@ -252,8 +253,8 @@ def _are_numbers(values: Sequence[object]) -> bool:
     if any(isinstance(value, dict) and "real-label" in value for value in values):
         return True
     written = [str(value).strip() for value in values if isinstance(value, str | int | float)]
-    numbers = [each for each in written if _NUMBER.fullmatch(each)]
-    return any("." in each for each in numbers) and 2 * len(numbers) > sum(map(bool, written))
+    numbers = [float(each) for each in written if _NUMBER.fullmatch(each)]
+    return not all(number.is_integer() for number in numbers) and 2 * len(numbers) > sum(map(bool, written))
 
 
 def _value(record: Record, column: str | None) -> object:

@@ -67,10 +67,12 @@ def read_table(path: Path) -> Table:
     content, name = read_text(path), path.name
     if not content.strip():
         raise DataError(f"{path} is empty: give a file with labelled texts.")
-    if re.match(r"\s*(\[\s*[{\]]|\{\s*[\"}])", content):
+    if re.match(r"\s*(\[\s*[\[{\"\]]|\{\s*[\"}])", content):
         format, records = _json(content, name)
         contents = [record.content for record in records]
         columns = list(dict.fromkeys(key for row in contents if not isinstance(row, Rejected) for key in row))
+        if records and not columns:
+            raise DataError(f'{path} holds no JSON object with keys: write a list of {{"text": …, "label": …}}.')
     else:
         heading = next(line for line in content.split("\n") if line.strip())
         format = "csv" if "," in heading and "\t" not in heading else "tsv"

@@ -291,10 +291,25 @@ def test_repeated_and_contradicting_rows_are_kept_and_counted(read):
         (["v1.5", "v2.0"], False),
         ([1, 2.5], True),
         ([True, False], False),
+        (["1.0", "0.0", "2."], False),
+        ([1.0, 0.0], False),
+        (["1e-3", "5e-2"], True),
     ],
-    ids=["whole", "decimals", "mixed", "nan", "words", "versions", "json", "bool"],
+    ids=[
+        "whole",
+        "decimals",
+        "mixed",
+        "nan",
+        "words",
+        "versions",
+        "json",
+        "bool",
+        "pandas",
+        "pandas_json",
+        "exponents",
+    ],
 )
-def test_decimals_are_numbers_and_whole_numbers_classes(read, written, numbers):
+def test_fractions_are_numbers_and_whole_numbers_classes(read, written, numbers):
     file = read([{"text": "좋다", "label": label} for label in written])
     assert file.numbers is numbers
     for chosen in (True, False):
@@ -307,6 +322,14 @@ def test_numbers_that_are_none_are_left_out(read):
     assert labels(file) == [2.5, -3.0, 0.5, 10.0, 4.0]
     assert file.rejected == {classification.NOT_A_NUMBER: [f"rows, row {number}" for number in range(1, 8)]}
     assert file.report()["scores"] == {"least": -3.0, "mean": pytest.approx(2.8), "most": 10.0}
+
+
+def test_nan_of_json_is_no_class(read):
+    rows = [{"text": "좋다", "label": label} for label in ("경제", float("nan"), "사회")]
+    file = read(rows)
+    assert (labels(file), file.rejected) == (["경제", "사회"], {classification.NO_LABEL: ["rows, row 2"]})
+    assert labels(read(rows, needs_label=False)) == ["경제", None, "사회"]
+    assert reasons(read([*rows, {"text": "좋다", "label": 2.5}], numbers=True)) == {classification.NOT_A_NUMBER: 3}
 
 
 def test_klue_sts_as_classes(read):
@@ -430,6 +453,9 @@ def test_an_id_that_does_not_tell_rows_apart_is_none(read):
         ('[{"text": "좋다", "label": 1},\n {"text": ]', "rows:2 is broken JSON"),
         ('{"text": "좋다", "label": 1}\n{"text": ', "rows:2 is no JSON object on one line"),
         ('{"text": "좋다"\n, "label": 1}', "rows:1 is no JSON object on one line"),
+        ('[["좋다", 1], ["싫다", 0]]', "holds no JSON object with keys"),
+        ('["좋다", "싫다"]', "holds no JSON object with keys"),
+        ("[{}, {}]", "holds no JSON object with keys"),
         ('[{"a":' * 100_000, "is JSON that cannot be read"),
         ("좋다\t1\n".encode("cp949"), "rows:1 is not UTF-8"),
         (
@@ -451,6 +477,9 @@ def test_an_id_that_does_not_tell_rows_apart_is_none(read):
         "list_cut",
         "lines_cut",
         "indented",
+        "lists",
+        "strings",
+        "empty_objects",
         "deep",
         "cp949",
         "no_text",
