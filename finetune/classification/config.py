@@ -21,7 +21,7 @@ class ClassificationConfig(FineTuneConfig):
     label: str | None = option(None, "Data", "COLUMN")
     """Column of the label; recognised (label, gold_label, score, …) when left out."""
     regression: bool | None = option(None, "Data")
-    """Predict the label as a number; when left out, where labels of the training file are decimals."""
+    """Predict the label as a number; when left out, where labels of the training file are numbers and not all whole."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
