@@ -35,6 +35,7 @@ import checkout  # noqa: F401
 import torch
 from side_by_side import write
 
+import data.tokens
 import pretrain.batches
 from data.cleaned import CleanedText
 from data.tokenizer import WordPiece
@@ -174,6 +175,7 @@ def measure_one(arguments: argparse.Namespace) -> None:
     spent: dict[str, float] = {}
     if arguments.stages:
         timed(CleanedText, "sentences", "reading", spent)
+        timed(data.tokens, "read_ranges", "reading", spent)
         timed(WordPiece, "encode", "tokenising", spent)
         timed(Masker, "mask", "masking", spent)
         timed(pretrain.batches, "pack", "packing", spent)

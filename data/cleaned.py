@@ -1,7 +1,7 @@
 """The sentences of a corpus, cleaned and split once: what training reads over and over, in a file that people can read.
 
-    corpus.sentences(7)          read, cleaned and split each time: a whole document, of 30,000 characters perhaps
-    cleaned.sentences(7, 3, 5)   two lines of a file
+    corpus.sentences(7)                 read, cleaned and split each time: a whole document, of 30,000 characters perhaps
+    cleaned.sentences([103], [105])     two lines of a file: sentences are numbered through all documents
 
 A sentence is a line of `sentences.txt`, read through `data.lines`; where a document begins there, and how many characters
 each sentence has, stands beside it. The folder is named after the corpus's fingerprint: other text, other rules of cleaning
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from data.columns import Column
+from data.columns import Column, read_ranges
 from data.corpus import Corpus
 from data.lines import open_lines
 from data.passes import Map, Progress, document_ranges, require_space
@@ -56,30 +56,27 @@ class CleanedText:
         self._lines = open_lines(directory / TEXT, directory)
         columns = {name: Column(directory / name, dtype) for name, dtype in COLUMNS.items()}
         self._characters, self._dropped, self._starts = columns.values()
-        self._last = (-1, 0, 0)
 
     def __len__(self) -> int:
         return self._documents
 
-    def lengths(self, document: int) -> np.ndarray:
-        """Characters of each sentence, int64 [sentences]."""
-        return self._characters.read(*self._bounds(document)).astype(np.int64)
+    def sentence_ranges(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of each document's first sentence, and of the next document's; int64 [documents]."""
+        starts = read_ranges([self._starts] * len(documents), documents, documents + 2).astype(np.int64)
+        return starts[::2], starts[1::2]
 
-    def sentences(self, document: int, first: int = 0, last: int | None = None) -> list[str]:
-        """Sentences `first` … `last` - 1 of a document, all unless told."""
-        begin, end = self._bounds(document)
-        end = end if last is None else begin + last
-        return [line[:-1] for line in self._lines.getlines(begin + first + 1, end - begin - first)]
+    def characters(self, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+        """Of sentences first … last - 1 of each range in turn, int64."""
+        return read_ranges([self._characters] * len(firsts), firsts, lasts).astype(np.int64)
+
+    def sentences(self, firsts: np.ndarray, lasts: np.ndarray) -> list[str]:
+        """Sentences first … last - 1 of each range in turn."""
+        ranges = zip(firsts.tolist(), (lasts - firsts).tolist(), strict=True)
+        return [line[:-1] for first, count in ranges for line in self._lines.getlines(first + 1, count)]
 
     def cleaned(self, i: int) -> tuple[list[str], int]:
         """As `Corpus.cleaned`."""
-        return self.sentences(i), int(self._dropped.read(i, i + 1)[0])
-
-    def _bounds(self, document: int) -> tuple[int, int]:
-        """Numbers of its first sentence and of the next document's."""
-        if self._last[0] != document:  # first the lengths are asked for, then a few sentences
-            self._last = (document, *self._starts.read(document, document + 2).tolist())
-        return self._last[1:]
+        return self.sentences(*self.sentence_ranges(np.array([i]))), int(self._dropped.read(i, i + 1)[0])
 
 
 def open_cleaned(

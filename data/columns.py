@@ -5,6 +5,7 @@ in time. What is read here is gone once it has been used; the kernel keeps what 
 """
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -26,14 +27,14 @@ class Bytes:
         Raises:
             DataError: the file ends before that.
         """
-        parts: list[bytes] = []
-        while first < last:
-            part = os.pread(self._file.fileno(), last - first, first)  # 2 GiB at the most; safe after a fork
+        wanted = last - first
+        found = os.pread(self._file.fileno(), wanted, first)  # 2 GiB at the most; safe after a fork
+        while len(found) < wanted:
+            part = os.pread(self._file.fileno(), wanted - len(found), first + len(found))
             if not part:
                 raise DataError(f"{self.path} has become shorter while it was read: leave it alone and run again.")
-            parts.append(part)
-            first += len(part)
-        return b"".join(parts)
+            found += part
+        return found
 
     def close(self) -> None:
         """Gives back the file handle; the next read opens the file again."""
@@ -54,16 +55,28 @@ class Column:
     """Numbers of one type, one after the other in a file."""
 
     def __init__(self, path: Path, dtype: type | str) -> None:
-        self._bytes, self._dtype = Bytes(path), np.dtype(dtype)
+        self.bytes, self.dtype = Bytes(path), np.dtype(dtype)
 
     def __len__(self) -> int:
-        return len(self._bytes) // self._dtype.itemsize
+        return len(self.bytes) // self.dtype.itemsize
 
     def read(self, first: int, last: int) -> np.ndarray:
         """Numbers `first` … `last` - 1, in an array that cannot be written to."""
-        size = self._dtype.itemsize
-        return np.frombuffer(self._bytes.read(first * size, last * size), self._dtype)
+        size = self.dtype.itemsize
+        return np.frombuffer(self.bytes.read(first * size, last * size), self.dtype)
 
     def close(self) -> None:
         """Gives back the file handle; the next read opens the file again."""
-        self._bytes.close()
+        self.bytes.close()
+
+
+def read_ranges(columns: Sequence[Column], firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+    """Many ranges from columns of one type: numbers first … last - 1 of the first column, then of the second, and so on.
+
+    Args:
+        columns: N, in which one may stand several times.
+        firsts, lasts: int64 [N].
+    """
+    size = columns[0].dtype.itemsize
+    places = zip(columns, (firsts * size).tolist(), (lasts * size).tolist(), strict=True)
+    return np.frombuffer(b"".join([column.bytes.read(first, last) for column, first, last in places]), columns[0].dtype)

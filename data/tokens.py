@@ -1,10 +1,11 @@
 """Documents as token ids, sentence by sentence: what training examples are cut from.
 
-    cleaned.sentences(7)         ["청원합니다.", "도로에 신호등을 세워 주세요."]
-    source.lengths(7)            [6, 16]                      characters, known before anything is tokenised
-    source.tokens(7, 1, 2)       [[421, 96, 1043, 88, 14]]    ids of sentence 1 alone
+    source.sentence_ranges([7])     [103], [105]                 document 7 has sentences 103 and 104 of the corpus
+    cleaned.sentences([103], [105]) ["청원합니다.", "도로에 신호등을 세워 주세요."]
+    source.characters([103], [105]) [6, 16]                      known before anything is tokenised
+    source.tokens([104], [105])     [5], [421, 96, 1043, 88, 14] how many, and which
 
-Two sources behind one interface give the same answers: `TextTokens` tokenises what it is asked for whenever it is asked;
+Much is asked for at a time, so that what Python and the tokenizer do for each call is done once. Two sources behind one interface give the same answers: `TextTokens` tokenises what it is asked for whenever it is asked;
 `TokenCache` reads the ids from files, for devices that wait for their data otherwise.
 """
 
@@ -12,15 +13,16 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from data.cleaned import CHARACTERS_A_SENTENCE, CleanedText, Sentences
-from data.columns import Column
+from data.columns import Column, read_ranges
 from data.passes import Map, Progress, document_ranges, require_space
+from data.ranges import bounds
 from data.sources import new_folder
 from data.tokenizer import WordPiece
 
@@ -33,13 +35,16 @@ PART, MOST_PARTS = 20_000_000, 64
 
 
 class TokenSource(Protocol):
-    """Random access to the sentences of numbered documents."""
+    """Random access to the sentences of numbered documents. Ranges of them come one after the other, in the order given."""
 
-    def lengths(self, document: int) -> np.ndarray:
-        """Characters of each sentence, int64 [sentences]."""
+    def sentence_ranges(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Number of each document's first sentence, and of the next document's; int64 [documents]."""
 
-    def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        """Token ids of sentences `first` … `last - 1`, int64 each."""
+    def characters(self, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+        """Of sentences first … last - 1 of each range, int64 [sentences]."""
+
+    def tokens(self, firsts: np.ndarray, lasts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many tokens each of these sentences has, int64 [sentences], and their ids, int64 [tokens]."""
 
 
 class TextTokens:
@@ -48,12 +53,20 @@ class TextTokens:
     def __init__(self, cleaned: CleanedText, wordpiece: WordPiece) -> None:
         self.cleaned, self.wordpiece = cleaned, wordpiece
 
-    def lengths(self, document: int) -> np.ndarray:
-        return self.cleaned.lengths(document)
+    def sentence_ranges(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.cleaned.sentence_ranges(documents)
 
-    def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        encoded = self.wordpiece.encode(self.cleaned.sentences(document, first, last))
-        return [np.array(ids, dtype=np.int64) for ids in encoded]
+    def characters(self, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+        return self.cleaned.characters(firsts, lasts)
+
+    def tokens(self, firsts: np.ndarray, lasts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _joined(self.wordpiece.encode(self.cleaned.sentences(firsts, lasts)), np.dtype(np.int64))
+
+
+def _joined(encoded: list[list[int]], id_type: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """How many tokens each sentence has, int64, and their ids."""
+    sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    return sizes, np.fromiter(chain.from_iterable(encoded), dtype=id_type, count=int(sizes.sum()))
 
 
 class Shard(NamedTuple):
@@ -76,27 +89,35 @@ class TokenCache:
     """
 
     def __init__(self, directory: Path, firsts: list[int]) -> None:
-        self._firsts = np.array(firsts)
         self._parts = [_Part(directory / _name(part)) for part in range(len(firsts) - 1)]
-        self._last = (-1, self._parts[0], 0, 0)
+        self._first_documents = np.array(firsts)
+        self._first_sentences = bounds(np.array([part.sentences for part in self._parts]))
 
-    def lengths(self, document: int) -> np.ndarray:
-        part, begin, end = self._sentences(document)
-        return part.characters.read(begin, end).astype(np.int64)
+    def sentence_ranges(self, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts, places = _placed(self._first_documents, documents)
+        starts = read_ranges([self._parts[part].document_starts for part in parts.tolist()], places, places + 2)
+        numbers = starts.reshape(-1, 2).astype(np.int64) + self._first_sentences[parts, None]
+        return numbers[:, 0], numbers[:, 1]
 
-    def tokens(self, document: int, first: int, last: int) -> list[np.ndarray]:
-        part, begin, _ = self._sentences(document)
-        starts = part.sentence_starts.read(begin + first, begin + last + 1).tolist()
-        ids = part.ids.read(starts[0], starts[-1]).astype(np.int64)
-        return [ids[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
+    def characters(self, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+        parts, places = _placed(self._first_sentences, firsts)
+        columns = [self._parts[part].characters for part in parts.tolist()]
+        return read_ranges(columns, places, places + lasts - firsts).astype(np.int64)
 
-    def _sentences(self, document: int) -> "tuple[_Part, int, int]":
-        """The part that a document is in, and there the numbers of its first sentence and of the next document's."""
-        if self._last[0] != document:  # first the lengths are asked for, then a few sentences
-            number = int(self._firsts.searchsorted(document, side="right")) - 1
-            part, place = self._parts[number], document - int(self._firsts[number])
-            self._last = (document, part, *part.document_starts.read(place, place + 2).tolist())
-        return self._last[1:]
+    def tokens(self, firsts: np.ndarray, lasts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        numbers, places = _placed(self._first_sentences, firsts)
+        parts = [self._parts[part] for part in numbers.tolist()]
+        starts = read_ranges([part.sentence_starts for part in parts], places, places + lasts - firsts + 1)
+        starts = starts.astype(np.int64)
+        ends = np.cumsum(lasts - firsts + 1) - 1  # where among the starts each range ends
+        ids = read_ranges([part.ids for part in parts], starts[ends - (lasts - firsts)], starts[ends])
+        return np.delete(np.diff(starts), ends[:-1]), ids.astype(np.int64)
+
+
+def _placed(firsts: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part that each number is in, and its place there, of parts that begin with the given numbers and end with the last."""
+    parts = firsts[1:-1].searchsorted(numbers, side="right")
+    return parts, numbers - firsts[parts]
 
 
 class _Part:
@@ -107,6 +128,7 @@ class _Part:
         columns = {name: Column(directory / name, dtype) for name, dtype in about["columns"].items()}
         self.ids, self.characters = columns["ids"], columns["characters"]
         self.sentence_starts, self.document_starts = columns["sentence_starts"], columns["document_starts"]
+        self.sentences: int = about["sentences"]
 
 
 def open_token_cache(
@@ -200,10 +222,9 @@ class _Encoded(NamedTuple):
 def _encode(sentences: Sentences, wordpiece: WordPiece, documents: range) -> _Encoded:
     found = [sentences.cleaned(document)[0] for document in documents]
     flat = list(chain.from_iterable(found))
-    encoded = wordpiece.encode(flat)
-    sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    sizes, ids = _joined(wordpiece.encode(flat), _id_type(wordpiece))
     return _Encoded(
-        ids=np.fromiter(chain.from_iterable(encoded), dtype=_id_type(wordpiece), count=int(sizes.sum())),
+        ids=ids,
         sizes=sizes,
         characters=np.fromiter(map(len, flat), dtype=np.uint32, count=len(flat)),
         sentences=np.fromiter(map(len, found), dtype=np.int64, count=len(found)),

@@ -13,7 +13,6 @@ How windows become a stream is `pretrain.stream`'s.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
@@ -23,8 +22,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from bert_core.packing import Packed, balanced_groups, pack
+from pretrain.draws import Draws
+from pretrain.examples import Examples
 from pretrain.masking import Masker
-from pretrain.pairs import Example, PairBuilder
+from pretrain.pairs import PairBuilder
 
 STEPS_A_WINDOW = 8
 """At the most. More make lengths more alike within a step, fewer make a worker's share of work smaller."""
@@ -34,9 +35,6 @@ BLOCK_TOKENS, MOST_BLOCKS = 4096, 64
 
 _PROBE = 256
 """Examples that are built to learn their mean length."""
-
-Numbered = tuple[int, int, Example]
-"""Epoch and number of an example, and the example."""
 
 IGNORED = -100
 """Label of what is in a batch for its shape alone (`pretrain.fixed_shapes`); `cross_entropy` passes over it."""
@@ -105,8 +103,7 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
 
     def __init__(self, pairs: PairBuilder, masker: Masker, batch_tokens: int, seed: int) -> None:
         self.pairs, self.masker, self.seed = pairs, masker, seed
-        probe = range(min(pairs.examples, _PROBE))
-        self.mean_length = sum(len(pairs.example(0, index).ids) for index in probe) / len(probe)
+        self.mean_length = float(pairs.build(0, np.arange(min(pairs.examples, _PROBE))).lengths.mean())
         """Real tokens of an example."""
         steps_an_epoch = max(1, round(pairs.examples * self.mean_length / batch_tokens))
         self.steps_a_window = min(STEPS_A_WINDOW, steps_an_epoch, pairs.examples)
@@ -124,9 +121,7 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
 
     def first(self, count: int) -> PreTrainingBatch:
         """The first examples, for people to look at."""
-        return self.batch(
-            [(0, index, self.pairs.example(0, index)) for index in range(min(count, self.pairs.examples))]
-        )
+        return self.batch(self.pairs.build(0, np.arange(min(count, self.pairs.examples))))
 
     def share(self, window: int, *, rank: int = 0, devices: int = 1, passes: int = 1) -> list[list[PreTrainingBatch]]:
         """One device's part of each step of a window: `passes` batches a step.
@@ -137,51 +132,50 @@ class WindowBuilder(Dataset[list[PreTrainingBatch]]):
         epoch, number = divmod(window, self.windows_an_epoch)
         first, last = (self.pairs.examples * n // self.windows_an_epoch for n in (number, number + 1))
         builders = math.gcd(self.blocks, devices)  # devices that build different blocks
-        steps: list[list[Numbered]] = [[] for _ in range(self.steps_a_window)]
+        built: list[Examples] = []
+        steps: list[list[np.ndarray]] = [[] for _ in range(self.steps_a_window)]  # rows of all that is built
         for block in range(rank % builders, self.blocks, builders):
             bounds = (first + (last - first) * n // self.blocks for n in (block, block + 1))
-            examples = [(epoch, index, self.pairs.example(epoch, index)) for index in range(*bounds)]
-            examples.sort(key=_length)
-            groups = balanced_groups([_length(example) for example in examples], self.steps_a_window)
+            examples = self.pairs.build(epoch, np.arange(*bounds))
+            order = np.argsort(examples.lengths, kind="stable")
+            groups = balanced_groups(examples.lengths[order], self.steps_a_window)
+            before = sum(map(len, built))
             for step, group in zip(steps, groups, strict=True):
-                step += examples[group]
+                step.append(before + order[group])
+            built.append(examples)
+        whole = Examples.join(built)
         parts, own = devices // builders * passes, rank // builders * passes
         order = np.random.default_rng((self.seed, window, 2)).permutation(self.steps_a_window)
-        return [self._passes(sorted(steps[step], key=_length), range(own, own + passes), parts) for step in order]
+        return [
+            self._passes(whole.take(np.concatenate(steps[step])), range(own, own + passes), parts) for step in order
+        ]
 
-    def _passes(self, examples: list[Numbered], own: range, parts: int) -> list[PreTrainingBatch]:
+    def _passes(self, examples: Examples, own: range, parts: int) -> list[PreTrainingBatch]:
         """Those of a step's `parts` that are this device's."""
         # Dealt out in turn, so that each part has short and long sequences; an empty one borrows the first, uncounted.
+        order = np.argsort(examples.lengths, kind="stable")
         batches = [
-            self.batch(examples[part::parts]) if part < len(examples) else uncounted(self.batch(examples[:1]))
+            self.batch(examples.take(order[part::parts]))
+            if part < len(order)
+            else uncounted(self.batch(examples.take(order[:1])))
             for part in own
         ]
         counts = torch.stack([batch.step_counts for batch in batches]).sum(0)
         return [replace(batch, step_counts=counts) for batch in batches]
 
-    def batch(self, group: Sequence[Numbered]) -> PreTrainingBatch:
+    def batch(self, examples: Examples) -> PreTrainingBatch:
         """Masks and packs some examples."""
-        shown, masked, labels, offset = [], [], [], 0
-        for epoch, index, example in group:
-            rng = np.random.default_rng((self.seed, epoch, index, 3))
-            ids, positions = self.masker.mask(example.ids, rng)
-            shown.append(ids)
-            masked.append(positions + offset)
-            labels.append(example.ids[positions])
-            offset += len(ids)
+        draws = Draws(self.seed, examples.epochs, examples.numbers, 3)
+        shown, masked = self.masker.mask(examples.ids, examples.lengths, draws)
         return PreTrainingBatch(
-            packed=pack(shown, [example.types for _, _, example in group]),
-            masked=torch.from_numpy(np.concatenate(masked)),
-            labels=torch.from_numpy(np.concatenate(labels)),
-            next_sentence=torch.tensor([example.label for _, _, example in group]),
-            documents=tuple(sorted({document for _, _, example in group for document in example.documents})),
-            tokens=offset,
-            step_counts=torch.tensor([sum(map(len, masked)), len(group)]),
+            packed=pack(examples.split(shown), examples.split(examples.types)),
+            masked=torch.from_numpy(masked),
+            labels=torch.from_numpy(examples.ids[masked]),
+            next_sentence=torch.from_numpy(examples.labels),
+            documents=tuple(np.unique(examples.documents).tolist()),
+            tokens=len(shown),
+            step_counts=torch.tensor([len(masked), len(examples)]),
         )
-
-
-def _length(numbered: Numbered) -> int:
-    return len(numbered[2].ids)
 
 
 def uncounted(batch: PreTrainingBatch) -> PreTrainingBatch:

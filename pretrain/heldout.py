@@ -3,7 +3,7 @@
 They depend neither on the run's seed nor on its batches or devices, so figures of different runs can be compared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bert_core.packing import balanced_groups
 from experiment.memory import in_halves
-from pretrain.batches import Numbered, PreTrainingBatch, WindowBuilder
+from pretrain.batches import PreTrainingBatch, WindowBuilder
+from pretrain.examples import Examples
 
 EXAMPLES = 1024
 """At the most: about 15,000 masked tokens at 128 tokens each, a standard error of 0.02 nats; and 1.6 points of NSP accuracy."""
@@ -31,25 +32,27 @@ class HeldOutText:
     def __init__(self, builder: WindowBuilder) -> None:
         self.builder = builder
         an_epoch = builder.pairs.examples
-        self.examples: list[Numbered] = []
-        for number in range(min(EXAMPLES, PASSES * an_epoch)):
-            epoch, index = divmod(number, an_epoch)
-            self.examples.append((epoch, index, builder.pairs.example(epoch, index)))
-        self.examples.sort(key=lambda example: len(example[2].ids))
-        self._lengths = np.array([len(example.ids) for _, _, example in self.examples])
-        count = min(len(self.examples), max(1, round(int(self._lengths.sum()) / BATCH_TOKENS)))
-        self._groups = [np.arange(group.start, group.stop) for group in balanced_groups(self._lengths, count)]
+        count = min(EXAMPLES, PASSES * an_epoch)
+        epochs = [
+            builder.pairs.build(epoch, np.arange(min(an_epoch, count - first)))
+            for epoch, first in enumerate(range(0, count, an_epoch))
+        ]
+        examples = Examples.join(epochs)
+        self.examples = examples.take(np.argsort(examples.lengths, kind="stable"))
+        lengths = self.examples.lengths
+        batches = min(count, max(1, round(int(lengths.sum()) / BATCH_TOKENS)))
+        self._groups = [np.arange(group.start, group.stop) for group in balanced_groups(lengths, batches)]
 
     def __len__(self) -> int:
         """Batches."""
         return len(self._groups)
 
-    def _batch(self, chosen: Sequence[int]) -> PreTrainingBatch:
-        return self.builder.batch([self.examples[number] for number in chosen])
+    def _batch(self, chosen: np.ndarray) -> PreTrainingBatch:
+        return self.builder.batch(self.examples.take(chosen))
 
     def batches(self) -> list[PreTrainingBatch]:
         """All of them."""
-        return [self._batch(group.tolist()) for group in self._groups]
+        return [self._batch(group) for group in self._groups]
 
     def labels(self) -> np.ndarray:
         """All masked tokens, int64."""
@@ -61,5 +64,10 @@ class HeldOutText:
         Raises:
             UsageError: not even one example fits.
         """
-        parts = in_halves(lambda chosen: of_batch(self._batch(chosen)), [self._groups[number]], self._lengths, device)
+        parts = in_halves(
+            lambda chosen: of_batch(self._batch(np.array(chosen))),
+            [self._groups[number]],
+            self.examples.lengths,
+            device,
+        )
         return torch.stack([found for _, found in parts]).sum(0)

@@ -14,6 +14,8 @@ from typing import Literal
 
 import numpy as np
 
+from pretrain.draws import Draws
+
 Unit = Literal["token", "word", "span"]
 
 _WEIGHTS = 0.2 * 0.8 ** np.arange(10)
@@ -23,7 +25,7 @@ SPAN_LENGTHS = np.cumsum(_WEIGHTS / _WEIGHTS.sum())
 
 @dataclass(frozen=True)
 class Masker:
-    """Hides tokens of one sequence; the same random generator gives the same masks."""
+    """Hides tokens of sequences; the same random generators give the same masks."""
 
     mask_id: int
     """[MASK]."""
@@ -40,42 +42,50 @@ class Masker:
         object.__setattr__(self, "_open", ~self.reserved)
         object.__setattr__(self, "_drawable", np.flatnonzero(~self.reserved))
 
-    def mask(self, ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Hides part of a sequence.
+    def mask(self, ids: np.ndarray, lengths: np.ndarray, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+        """Hides part of each sequence.
 
         Args:
-            ids: int64 [length]; left as it is.
-            rng: the example's own generator.
+            ids: int64 [T], one sequence after the other; left as it is.
+            lengths: int64 [N], of the sequences.
+            draws: of the sequences, one generator each.
 
         Returns:
             The ids as the network sees them, and the chosen positions in ascending order; the labels are
             `ids[positions]`. A sequence with nothing but reserved tokens comes back whole, with no position.
         """
         candidates = np.flatnonzero(self._open[ids])  # type: ignore[attr-defined]
-        shown = ids.copy()
         if not len(candidates):
-            return shown, candidates
+            return ids.copy(), candidates
+        owners = np.repeat(np.arange(len(lengths)), lengths)[candidates]
+        counts = np.bincount(owners, minlength=len(lengths))
+        rows = np.flatnonzero(counts)
         # The fraction is settled by lot: rounding it would hide too few tokens of short sequences, or too many.
-        budget = max(1, int(len(candidates) * self.rate + rng.random()))
+        budgets = np.zeros_like(counts)
+        budgets[rows] = np.maximum(1, (counts[rows] * self.rate + draws.random(rows)).astype(np.int64))
         if self.unit == "token":
-            chosen = candidates[_smallest(rng.random(len(candidates)), budget)]
-            groups = np.arange(len(chosen))
+            places = _smallest(draws.random(owners), counts, budgets)
+            chosen, owners = candidates[places], owners[places]
+            lots = draws.random(owners)
+            drawn = draws.integers(0, len(self._drawable), owners)  # type: ignore[attr-defined]
         else:
-            chosen, groups = self._choose_words(ids, candidates, budget, rng)
-        # SpanBERT settles what to show once a span, Google's whole-word masking once a token.
-        lots = rng.random(len(chosen))
-        if self.unit == "span":
-            lots = lots[groups]
-        random_ids = self._drawable[rng.integers(len(self._drawable), size=len(chosen))]  # type: ignore[attr-defined]
+            parts = np.split(candidates, np.cumsum(counts)[:-1])
+            found = [
+                self._choose_words(ids, parts[row], int(budgets[row]), draws.generator(row)) for row in rows.tolist()
+            ]
+            chosen, lots, drawn = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        random_ids = self._drawable[drawn]  # type: ignore[attr-defined]
+        shown = ids.copy()
         shown[chosen] = np.where(lots < 0.8, self.mask_id, np.where(lots < 0.9, random_ids, ids[chosen]))
         return shown, np.sort(chosen)
 
     def _choose_words(
         self, ids: np.ndarray, candidates: np.ndarray, budget: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Whole words, or spans of them, in random order until the budget is met; what would overshoot is passed over.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Whole words of a sequence, or spans of them, in random order until the budget is met; what would overshoot is passed
+        over.
 
-        Returns positions, and for each the number of the word or span that it came with.
+        Returns positions, and for each the lot that says what is shown, and the number of the random word.
         """
         # A word begins at each candidate that continues nothing, or whose predecessor is no candidate.
         follows = self.continues[ids[candidates]] & np.concatenate(([False], np.diff(candidates) == 1))
@@ -98,11 +108,27 @@ class Masker:
                 break
         if not chosen:  # every word is longer than the budget: at least one mask a sequence all the same
             chosen = [words[rng.integers(len(words))]]
-        return np.concatenate(chosen), np.repeat(np.arange(len(chosen)), [len(span) for span in chosen])
+        positions = np.concatenate(chosen)
+        # SpanBERT settles what to show once a span, Google's whole-word masking once a token.
+        lots = rng.random(len(positions))
+        if self.unit == "span":
+            lots = np.repeat(lots[: len(chosen)], [len(span) for span in chosen])
+        return positions, lots, rng.integers(len(self._drawable), size=len(positions))  # type: ignore[attr-defined]
 
 
-def _smallest(values: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` smallest values are, in ascending order: a stable sort of all, of which few are wanted."""
-    bound = np.partition(values, count - 1)[count - 1]
-    few = np.flatnonzero(values <= bound)
-    return few[np.argsort(values[few], kind="stable")[:count]]
+def _smallest(values: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Where the smallest values of each row are, in ascending order.
+
+    Args:
+        values: float64 [sum of counts], below 1, one row after the other.
+        counts: int64 [N], values of each row.
+        wanted: int64 [N], how many are wanted of each.
+
+    Returns:
+        int64 [sum of wanted].
+    """
+    table = np.ones((len(counts), counts.max()))
+    table[np.arange(table.shape[1]) < counts[:, None]] = values
+    order = table.argsort(axis=1)[:, : wanted.max()]
+    order += (np.cumsum(counts) - counts)[:, None]
+    return order[np.arange(order.shape[1]) < wanted[:, None]]

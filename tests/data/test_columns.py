@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from data.columns import Bytes, Column
+from data.columns import Bytes, Column, read_ranges
 from data.errors import DataError
 
 
@@ -24,6 +24,13 @@ def test_a_slice_is_what_the_file_holds_there(numbers):
     assert column.read(997, 1000).tolist() == [997, 998, 999]
     assert len(column.read(5, 5)) == 0
     assert column.read(3, 4).dtype == np.uint32
+
+
+def test_ranges_of_several_columns_come_one_after_the_other(numbers, tmp_path):
+    np.arange(1000, 1100, dtype="<u4").tofile(tmp_path / "more")
+    one, two = Column(numbers, "<u4"), Column(tmp_path / "more", "<u4")
+    found = read_ranges([two, one, two, one], np.array([98, 3, 5, 0]), np.array([100, 6, 5, 1]))
+    assert found.tolist() == [1098, 1099, 3, 4, 5, 0] and found.dtype == np.uint32
 
 
 def test_a_read_that_the_system_cuts_short_is_gone_on_with(numbers, monkeypatch):

@@ -73,16 +73,30 @@ def sources(corpus, tmp_path):
     return TextTokens(cleaned, wordpiece), cache, wordpiece
 
 
+def everything(source, corpus):
+    """Sentences of each document as lists of ids, asked for together."""
+    firsts, lasts = source.sentence_ranges(np.arange(len(corpus)))
+    sizes, ids = source.tokens(firsts, lasts)
+    assert ids.dtype == sizes.dtype == np.int64
+    sentences = [part.tolist() for part in np.split(ids, np.cumsum(sizes)[:-1])]
+    return [sentences[first:last] for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)]
+
+
 def test_both_sources_give_the_same(corpus, sources):
-    text, cache, _ = sources
-    for document in range(len(corpus)):
-        lengths = text.lengths(document)
-        assert np.array_equal(lengths, cache.lengths(document))
-        for first, last in ((0, len(lengths)), (1, 2), (len(lengths) - 1, len(lengths))):
-            if 0 <= first < last <= len(lengths):
-                one, two = text.tokens(document, first, last), cache.tokens(document, first, last)
-                assert len(one) == len(two) == last - first
-                assert all(np.array_equal(a, b) and b.dtype == np.int64 for a, b in zip(one, two, strict=True))
+    text, cache, wordpiece = sources
+    documents = [wordpiece.encode(corpus.sentences(i)) for i in range(len(corpus))]
+    assert everything(text, corpus) == everything(cache, corpus) == documents
+    firsts, lasts = text.sentence_ranges(np.array([40, 3, 650, 3]))  # in any order, again, and none of some
+    ranges = (
+        np.array([firsts[0], firsts[1], lasts[2] - 1, firsts[3]]),
+        np.array([lasts[0], firsts[1] + 1, lasts[2], firsts[3]]),
+    )
+    wanted = [*documents[40], documents[3][0], documents[650][-1]]
+    for source in (text, cache):
+        assert np.array_equal(source.sentence_ranges(np.array([40, 3, 650, 3])), (firsts, lasts))
+        sizes, ids = source.tokens(*ranges)
+        assert sizes.tolist() == [len(sentence) for sentence in wanted]
+        assert ids.tolist() == [token for sentence in wanted for token in sentence]
 
 
 @pytest.mark.parametrize("threshold", [1 << 30, -1], ids=["held in memory", "read from disk"])
@@ -94,7 +108,8 @@ def test_the_cleaned_text_is_that_of_the_corpus(corpus, tmp_path, monkeypatch, t
     assert len(cleaned) == len(corpus)
     for one in (cleaned, pickle.loads(pickle.dumps(cleaned))):
         assert [one.cleaned(i) for i in range(len(corpus))] == [corpus.cleaned(i) for i in range(len(corpus))]
-    assert cleaned.sentences(3, 1, 2) == corpus.sentences(3)[1:2]
+    first, last = cleaned.sentence_ranges(np.array([3, 600]))
+    assert cleaned.sentences(first + 1, last) == [text for i in (3, 600) for text in corpus.sentences(i)[1:]]
     assert len(pickle.dumps(cleaned)) < 2000
     with monkeypatch.context() as patch:
         patch.setattr(Corpus, "cleaned", None)
@@ -136,25 +151,29 @@ def test_machines_make_the_parts_that_one_would_make(corpus, sources, tmp_path, 
     assert [shard is None for shard in shards] == [True] * (count - 1) + [False]
     assert len(files_of(tmp_path / "one")) > 5 * count
     assert files_of(tmp_path / "one") == files_of(tmp_path / "many")
-    for document in range(len(corpus)):
-        want = sources[1].tokens(document, 0, len(sources[1].lengths(document)))
-        found = whole.tokens(document, 0, len(whole.lengths(document)))
-        assert [ids.tolist() for ids in found] == [ids.tolist() for ids in want]
+    assert everything(whole, corpus) == everything(sources[1], corpus)
+    ranges = whole.sentence_ranges(np.arange(len(corpus)))
+    assert np.array_equal(whole.characters(*ranges), sources[1].characters(*ranges))
 
 
 def test_lengths_are_characters_of_sentences(corpus, sources):
-    assert sources[0].lengths(3).tolist() == [len(sentence) for sentence in corpus.sentences(3)]
+    wanted = [len(sentence) for i in (3, 600) for sentence in corpus.sentences(i)]
+    for source in sources[:2]:
+        assert source.characters(*source.sentence_ranges(np.array([3, 600]))).tolist() == wanted
 
 
 def test_a_document_without_sentence_is_empty(corpus, sources):
-    empty = next(i for i in range(len(corpus)) if not corpus.sentences(i))
-    assert all(len(source.lengths(empty)) == 0 for source in sources[:2])
+    empty = np.array([next(i for i in range(len(corpus)) if not corpus.sentences(i))])
+    for source in sources[:2]:
+        firsts, lasts = source.sentence_ranges(empty)
+        assert (
+            firsts == lasts and not len(source.characters(firsts, lasts)) and not len(source.tokens(firsts, lasts)[1])
+        )
 
 
-def test_the_cache_travels_to_a_worker_as_a_path(sources):
+def test_the_cache_travels_to_a_worker_as_a_path(corpus, sources):
     assert len(pickle.dumps(sources[1])) < 2000
-    again = pickle.loads(pickle.dumps(sources[1]))
-    assert np.array_equal(again.tokens(5, 0, 1)[0], sources[1].tokens(5, 0, 1)[0])
+    assert everything(pickle.loads(pickle.dumps(sources[1])), corpus) == everything(sources[1], corpus)
 
 
 def test_the_cache_is_made_once_for_a_text_and_a_tokenizer(corpus, sources, tmp_path):

@@ -13,15 +13,24 @@ class ListSource:
     """A `TokenSource` over lists: document d, sentence s holds the ids that `sentence` gives; two characters a token."""
 
     def __init__(self, documents):
-        self.documents = [[np.array(ids, dtype=np.int64) for ids in document] for document in documents]
-        self.asked = []
+        self.documents = documents
+        self._sentences = [np.array(ids, dtype=np.int64) for document in documents for ids in document]
+        self._begins = np.cumsum([0, *map(len, documents)])
+        self.asked = 0
 
-    def lengths(self, document):
-        return np.array([2 * len(ids) for ids in self.documents[document]])
+    def sentence_ranges(self, documents):
+        return self._begins[documents], self._begins[documents + 1]
 
-    def tokens(self, document, first, last):
-        self.asked.append((document, first, last))
-        return self.documents[document][first:last]
+    def characters(self, firsts, lasts):
+        return 2 * self._of(firsts, lasts)[0]
+
+    def tokens(self, firsts, lasts):
+        self.asked += int((lasts - firsts).sum())
+        return self._of(firsts, lasts)
+
+    def _of(self, firsts, lasts):
+        found = [ids for first, last in zip(firsts, lasts, strict=True) for ids in self._sentences[first:last]]
+        return np.array([len(ids) for ids in found], dtype=np.int64), np.concatenate([np.zeros(0, np.int64), *found])
 
 
 @pytest.fixture
@@ -42,7 +51,7 @@ def marked_documents():
 def windows(list_source, marked_documents):
     def make(batch_tokens=128, documents=marked_documents, seed=0):
         source = list_source(documents)
-        characters = np.array([source.lengths(d).sum() for d in range(len(documents))])
+        characters = np.array([2 * sum(map(len, document)) for document in documents])
         pairs = PairBuilder(
             source, np.arange(len(documents)), characters, characters_per_token=2.0, cls_id=2, sep_id=3,
             options=PairOptions(max_length=32), seed=seed,

@@ -1,10 +1,11 @@
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from data.errors import DataError
-from pretrain.pairs import Example, PairBuilder, PairOptions
+from pretrain.pairs import PairBuilder, PairOptions
 
 CLS, SEP = 2, 3
 
@@ -12,14 +13,32 @@ CLS, SEP = 2, 3
 def builder(source, documents=None, seed=0, **options):
     options = PairOptions(**({"max_length": 32} | options))
     documents = np.arange(len(source.documents)) if documents is None else documents
-    characters = np.array([source.lengths(d).sum() for d in documents])
+    characters = np.array([2 * sum(map(len, source.documents[d])) for d in documents])
     return PairBuilder(
         source, documents, characters, characters_per_token=2.0, cls_id=CLS, sep_id=SEP, options=options, seed=seed
     )
 
 
+class Example(NamedTuple):
+    ids: np.ndarray
+    types: np.ndarray
+    label: int
+    documents: tuple[int, int]
+
+
+def examples_of(built):
+    """One by one."""
+    documents = map(tuple, built.documents.tolist())
+    columns = (built.split(built.ids), built.split(built.types), built.labels.tolist(), documents)
+    return [Example(*example) for example in zip(*columns, strict=True)]
+
+
 def epoch(pairs, number=0):
-    return [pairs.example(number, index) for index in range(pairs.examples)]
+    return examples_of(pairs.build(number, np.arange(pairs.examples)))
+
+
+def example_of(pairs, number, index):
+    return examples_of(pairs.build(number, np.array([index])))[0]
 
 
 def segments(example: Example):
@@ -78,12 +97,12 @@ def test_example_depends_on_seed_epoch_and_index_alone(list_source, marked_docum
     def same(one, two):
         return np.array_equal(one.ids, two.ids) and one.label == two.label and one.documents == two.documents
 
-    again = builder(list_source(marked_documents))
-    for index in reversed(range(pairs.examples)):  # another order, a new builder
-        assert same(again.example(3, index), pairs.example(3, index))
-    assert not all(same(pairs.example(3, i), pairs.example(4, i)) for i in range(10))
+    again, together = builder(list_source(marked_documents)), epoch(pairs, 3)
+    for index in reversed(range(pairs.examples)):  # another order, a new builder, without the others
+        assert same(example_of(again, 3, index), together[index])
+    assert not all(same(one, two) for one, two in zip(together[:10], epoch(pairs, 4)[:10], strict=True))
     other = builder(list_source(marked_documents), seed=1)
-    assert not all(same(pairs.example(3, i), other.example(3, i)) for i in range(10))
+    assert not all(same(example_of(pairs, 3, i), example_of(other, 3, i)) for i in range(10))
 
 
 def test_an_epoch_covers_the_text(list_source, marked_documents):
@@ -201,6 +220,6 @@ def test_held_out_documents_stay_out(list_source, marked_documents):
 def test_only_the_sentences_that_are_needed_are_tokenised(list_source):
     source = list_source([[[1000 * d + s] * 5 for s in range(500)] for d in range(1, 4)])
     pairs = builder(source, short_rate=0.0)
-    source.asked.clear()
-    pairs.example(0, 1)
-    assert sum(last - first for _, first, last in source.asked) <= 2 * 9
+    source.asked = 0
+    pairs.build(0, np.arange(20))
+    assert source.asked <= 20 * 2 * 9
