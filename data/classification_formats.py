@@ -19,8 +19,6 @@ They are told apart by content, never by name. The same row in each:
 A row that cannot be read comes out as the reason why. Which columns hold what is judged in `data.classification`.
 """
 
-import csv
-import io
 import json
 import re
 from collections import Counter
@@ -31,6 +29,7 @@ from typing import Literal
 
 from data.entity_formats import read_text
 from data.errors import DataError
+from data.records import read_records
 from data.relation_rows import MALFORMED_ROW, Rejected
 
 ClassificationFormat = Literal["tsv", "csv", "json", "json-lines"]
@@ -76,7 +75,10 @@ def read_table(path: Path) -> Table:
     else:
         heading = next(line for line in content.split("\n") if line.strip())
         format = "csv" if "," in heading and "\t" not in heading else "tsv"
-        rows = _lines(content) if format == "tsv" and not _encloses(content) else _cells(content, format, name)
+        if format == "tsv" and not _encloses(content):
+            rows = _lines(content)
+        else:
+            rows = read_records(content, name, "\t" if format == "tsv" else ",")
         columns = [cell.strip() for cell in next(rows)[1]]
         if twice := [column for column, count in Counter(columns).items() if column and count > 1]:
             raise DataError(f"{path} has two columns {twice[0]}: give each a name of its own.")
@@ -142,22 +144,6 @@ def _lines(content: str) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(content.split("\n"), 1):
         if line.strip(" "):
             yield number, line.split("\t")
-
-
-def _cells(content: str, format: ClassificationFormat, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each record that is not blank, with the line it begins on."""
-    reader = csv.reader(io.StringIO(content), delimiter="\t" if format == "tsv" else ",", strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if len(cells) > 1 or "".join(cells).strip():
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{name}:{line} is broken CSV ({error}): quote a field that holds a comma, a quote or a line end, and double "
-            "the quotes in it."
-        ) from None
 
 
 def _record(where: str, columns: list[str], cells: list[str]) -> Record:

@@ -25,7 +25,6 @@ in `data.relations`.
 
 import ast
 import csv
-import io
 import json
 import re
 from collections import Counter
@@ -35,6 +34,7 @@ from typing import Literal
 
 from data.errors import DataError
 from data.lines import plain_newlines
+from data.records import read_records
 from data.relation_rows import (
     MALFORMED_ENTITY,
     MALFORMED_ROW,
@@ -150,7 +150,7 @@ def _heading(text: str) -> list[str]:
 
 
 def _csv_rows(text: str, name: str) -> Iterator[Row]:
-    records = _records(text, name)
+    records = read_records(text, name)
     _, heading = next(records)
     columns = [column.strip() for column in heading]
     for column in ("subject_entity", "object_entity"):
@@ -169,22 +169,6 @@ def _csv_rows(text: str, name: str) -> Iterator[Row]:
         except Rejected as rejected:
             content = rejected
         yield Row(where, id, where, content)
-
-
-def _records(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The records of CSV that are not blank, each with the line it begins on."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    try:
-        for values in reader:
-            if len(values) > 1 or "".join(values).strip():
-                yield line, values
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(
-            f"{name}:{line} is broken CSV ({error}): quote a field that holds a comma, a quote or a line end, and double "
-            "the quotes in it."
-        ) from None
 
 
 def _dictionary(written: str) -> object:

@@ -27,6 +27,8 @@ from finetune.model import InputT, TaskModel
 from finetune.rows import Rows
 from finetune.task import ConfigT, FileSource, Line, Outcome, Run, Source, Task
 
+SHARES = "they are answered with the labels' shares in training"
+
 
 class ClassTask(Task[ConfigT, RowT, InputT, BatchT, np.ndarray, ClassPredictions[RowT]]):
     """A task whose answers are probabilities of labels, float64 [C] for each row."""

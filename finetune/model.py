@@ -225,9 +225,18 @@ def task_of(directory: Path) -> str | None:
     Raises:
         DataError: `task.json` is damaged, or of a later version.
     """
-    path = directory / TASK_FILE
-    if not path.is_file():
+    if not (directory / TASK_FILE).is_file():
         return next((task for task, (name, _) in FORMER_FILES.items() if (directory / name).is_file()), None)
+    return str(read_description(directory)["task"])
+
+
+def read_description(directory: Path) -> dict[str, Any]:
+    """What `task.json` holds.
+
+    Raises:
+        DataError: it is damaged, or of a later version.
+    """
+    path = directory / TASK_FILE
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         task, version = description["task"], description["format"]
@@ -237,4 +246,5 @@ def task_of(directory: Path) -> str | None:
         raise DataError(f"{path} is damaged (task {task!r}, format {version!r}); train the model anew")
     if version > FORMAT:
         raise DataError(f"{path} is of format {version}, and this version reads up to {FORMAT}; install a newer one")
-    return task
+    found: dict[str, Any] = description
+    return found

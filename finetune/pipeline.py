@@ -2,7 +2,9 @@
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +25,7 @@ from experiment.tracking import open_tracking, told
 from experiment.training import NotFiniteError, quiet_libraries
 from finetune.checkpoint import find_checkpoint
 from finetune.classification.config import ClassificationConfig
-from finetune.classification.regression import REGRESSION, predicts_numbers
+from finetune.classification.regression import REGRESSION, learns_numbers, predicts_numbers
 from finetune.classification.task import CLASSIFICATION
 from finetune.data_module import BatchT
 from finetune.ensemble import write_ensemble
@@ -63,20 +65,41 @@ def fine_tune(config: TaskConfig) -> Path:
     """
     match config:
         case RelationConfig():
-            return _fine_tune(RELATIONS, config)
+            return _fine_tune(config, RELATIONS.kind, partial(_carry_out, RELATIONS), partial(predict, RELATIONS))
         case EntityConfig():
-            return _fine_tune(ENTITIES, config)
+            return _fine_tune(config, ENTITIES.kind, partial(_carry_out, ENTITIES), partial(predict, ENTITIES))
         case ClassificationConfig():
-            return _fine_tune(REGRESSION, config) if predicts_numbers(config) else _fine_tune(CLASSIFICATION, config)
+            return _fine_tune(config, CLASSIFICATION.kind, _classify, _predict_classes_or_numbers)
 
 
-def _fine_tune(task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT], config: ConfigT) -> Path:
+def _classify(config: ClassificationConfig, beginning: Beginning, console: Console, peers: PeerMonitor) -> None:
+    """Classes or numbers, as the labels of the run's training file are."""
+    if learns_numbers(config):
+        _carry_out(REGRESSION, config, beginning, console, peers)
+    else:
+        _carry_out(CLASSIFICATION, config, beginning, console, peers)
+
+
+def _predict_classes_or_numbers(config: ClassificationConfig, file: Path, console: Console) -> Path:
+    """As the model does."""
+    if predicts_numbers(config):
+        return predict(REGRESSION, config, file, console)
+    return predict(CLASSIFICATION, config, file, console)
+
+
+def _fine_tune(
+    config: ConfigT,
+    kind: str,
+    train: Callable[[ConfigT, Beginning, Console, PeerMonitor], None],
+    answer: Callable[[ConfigT, Path, Console], Path],
+) -> Path:
+    """Trains, or answers; runs lie in the folder `kind`."""
     quiet_libraries()
     screen = sys.stderr if writes_to_standard_output(config) else sys.stdout
     console = Console(screen, quiet=process_rank() != 0)
     if config.predict:
-        return predict(task, config, config.predict, console)
-    beginning = begin(config.output_dir, task.kind, name=config.name, resume=config.resume)
+        return answer(config, config.predict, console)
+    beginning = begin(config.output_dir, kind, name=config.name, resume=config.resume)
     directory = beginning.directory
     try:
         for note in beginning.notes:
@@ -86,7 +109,7 @@ def _fine_tune(task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
                 return directory.path
             raise UsageError(f"{directory.path} is finished; its model is in {directory.model}")
         with PeerMonitor() as peers:
-            _carry_out(task, config, beginning, console, peers)
+            train(_of_the_run(config, beginning), beginning, console, peers)
             from_main(lambda: "written")  # the main process's results; no collective, which would wait for minutes only
             if torch.distributed.is_initialized():
                 torch.distributed.destroy_process_group()
@@ -103,6 +126,15 @@ def _has_begun(directory: RunDirectory) -> bool:
     return (directory.path / "data_report.json").exists() or (directory.path / PLAN).exists()
 
 
+def _of_the_run(config: ConfigT, beginning: Beginning) -> ConfigT:
+    """The configuration that holds: of a run that is gone on with its own, but for what may be changed."""
+    if beginning.how != "new":
+        saved = parse(type(config), ["--config", str(beginning.directory.config)], description="")
+        changes = changes_on_resume(saved, replace(config, name=saved.name), CHANGEABLE)
+        config = replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
+    return replace(config, resume=None)
+
+
 def _carry_out(
     task: Task[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT],
     config: ConfigT,
@@ -112,11 +144,6 @@ def _carry_out(
 ) -> None:
     """One run, or a grid of them: new, or gone on with."""
     directory = beginning.directory
-    if beginning.how != "new":
-        saved = parse(type(config), ["--config", str(directory.config)], description="")
-        changes = changes_on_resume(saved, replace(config, name=saved.name), CHANGEABLE)
-        config = replace(saved, **(changes | {"output_dir": saved.output_dir, "resume": None}))
-    config = replace(config, resume=None)
     if config.sweep or config.seeds or config.folds:
         _grid(task, config, directory, console, peers)
         return

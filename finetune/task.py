@@ -147,6 +147,8 @@ class Words:
     """What is found: "relations"."""
     rows: str = "rows"
     """What a file consists of."""
+    unread: str = "they have no answer"
+    """What becomes of rows of --predict that could not be read."""
     labels: str = "labels"
     """What training rows may lack: "types" of entities."""
     labelled: str = "rows"
@@ -193,7 +195,7 @@ class Task(ABC, Generic[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT]):
     def open(self, path: Path, config: ConfigT, outputs: Sequence[str]) -> "Source[RowT]":
         """The rows that are to be predicted by a model with these outputs; a task whose files may be larger than memory reads
         them as it goes."""
-        return FileSource(self.read(path, config, labelled=False))
+        return FileSource(self.read(path, config, labelled=False), self.words.unread)
 
     @abstractmethod
     def write_sample(self, folder: Path) -> tuple[Path, Path]:
@@ -404,6 +406,8 @@ class FileSource(Generic[RowT]):
     """A file that is read already."""
 
     file: RowFile[RowT]
+    unread: str
+    """What becomes of rows that could not be read."""
 
     @property
     def path(self) -> Path:
@@ -426,6 +430,6 @@ class FileSource(Generic[RowT]):
 
     def warnings(self) -> list[str]:
         return [
-            f"{len(places):,} {self.file.noun} could not be read ({reason}, {places[0]} first)."
+            f"{len(places):,} {self.file.noun} could not be read ({reason}, {places[0]} first); {self.unread}."
             for reason, places in self.file.rejected.items()
         ]

@@ -29,7 +29,7 @@ from finetune.classification.task import (
     length_line,
     prepared,
 )
-from finetune.model import TaskModel
+from finetune.model import TaskModel, read_description
 from finetune.predict import model_folders
 from finetune.rows import Rows
 from finetune.settings import Settings
@@ -63,7 +63,9 @@ class Numbers:
 class RegressionTask(TextTask[Numbers]):
     """Numbers instead of labels; otherwise the same task."""
 
-    words: ClassVar[Words] = Words("numbers for texts", sample="generated texts")
+    words: ClassVar[Words] = Words(
+        "numbers for texts", sample="generated texts", unread="they are answered with the mean of the training rows"
+    )
     metrics_titles: ClassVar[Mapping[str, str]] = {"pearson": "Pearson", "spearman": "Spearman", "f1_at_3": "F1 at 3"}
     suffix: ClassVar[str] = ".csv"
 
@@ -123,6 +125,11 @@ class RegressionTask(TextTask[Numbers]):
 
     def is_labelled(self, predictions: Numbers) -> bool:
         return any(right is not None for right in predictions.gold)
+
+    def guess(self, predictions: Numbers, rows: Rows[LabelledText], config: ClassificationConfig) -> dict[str, float]:
+        """Of who answers every row with the mean of the training rows."""
+        gold, answers = predictions.labelled()
+        return number_metrics(gold, np.full_like(answers, _scores(rows.train).mean()))
 
     def mean(self, parts: Mapping[str, Numbers]) -> Numbers:
         (name, first), *others = parts.items()
@@ -205,7 +212,10 @@ class RegressionTask(TextTask[Numbers]):
         return [example(run, row, encoded) for row, encoded in pairs]
 
     def explanation(self, run: ClassificationRun, outcome: Outcome[Numbers]) -> list[str]:
-        said = ["Pearson and Spearman correlate the answers with the right numbers, as values and as ranks."]
+        said = [
+            "Pearson and Spearman correlate the answers with the right numbers, as values and as ranks; a guess answers "
+            "with the mean."
+        ]
         if "f1_at_3" in outcome.metrics[outcome.use]:
             said.append("F1 at 3 is KLUE-STS's: of the pairs with 3 or more, the right and the answered ones.")
         return said
@@ -235,20 +245,25 @@ class RegressionTask(TextTask[Numbers]):
         return {"pearson": "Pearson", "spearman": "Spearman"}
 
 
-def predicts_numbers(config: ClassificationConfig) -> bool:
-    """Whether labels are numbers: as the configuration says, or else the model that is to predict, or the training file.
+def learns_numbers(config: ClassificationConfig) -> bool:
+    """Whether a run learns numbers: as the configuration says, or else as the labels of its training file are.
 
     Raises:
-        UsageError, DataError: there is no such model, or the file cannot be read.
+        DataError: the file cannot be read.
     """
-    if config.predict:
-        path = (config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, REGRESSION.kind).path])[
-            0
-        ]
-        return ClassificationModel.load(model_folders(path, REGRESSION.name)[0]).predicts_numbers
-    if config.regression is None and config.train_file:
-        return REGRESSION.read(config.train_file, config, labelled=True).numbers
-    return bool(config.regression)
+    if config.regression is not None or config.train_file is None:
+        return bool(config.regression)
+    return REGRESSION.read(config.train_file, config, labelled=True).numbers
+
+
+def predicts_numbers(config: ClassificationConfig) -> bool:
+    """Whether the model that is to predict answers with numbers.
+
+    Raises:
+        UsageError, DataError: there is no such model.
+    """
+    path = (config.ensemble or [config.checkpoint or RunDirectory.latest(config.output_dir, REGRESSION.kind).path])[0]
+    return read_description(model_folders(path, REGRESSION.name)[0]).get("outputs") == [NUMBER]
 
 
 def _scores(rows: Sequence[LabelledText]) -> np.ndarray:

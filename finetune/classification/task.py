@@ -17,7 +17,7 @@ from data.rows import RowFile, counted
 from data.sample.files import write_topics
 from data.tokenizer import WordPiece
 from finetune.class_predictions import ClassPredictions
-from finetune.class_task import ClassTask
+from finetune.class_task import SHARES, ClassTask
 from finetune.classification.config import ClassificationConfig
 from finetune.classification.model import (
     NUMBER,
@@ -74,7 +74,7 @@ class TextTask(Task[ClassificationConfig, LabelledText, Encoded, TextBatch, np.n
 
     def open(self, path: Path, config: ClassificationConfig, outputs: Sequence[str]) -> FileSource[LabelledText]:
         numbers = list(outputs) == [NUMBER]
-        return FileSource(self.read(path, replace(config, regression=numbers), labelled=False))
+        return FileSource(self.read(path, replace(config, regression=numbers), labelled=False), self.words.unread)
 
     def write_sample(self, folder: Path) -> tuple[Path, Path]:
         return write_topics(folder)
@@ -96,7 +96,7 @@ class ClassificationTask(
 ):
     """`--task classification` where labels are classes."""
 
-    words: ClassVar[Words] = Words("labels of texts", sample="generated texts")
+    words: ClassVar[Words] = Words("labels of texts", sample="generated texts", unread=SHARES)
     metrics_titles: ClassVar[Mapping[str, str]] = METRICS
     thing: ClassVar[str] = "label"
 

@@ -37,7 +37,7 @@ def open_texts(path: Path, types: Sequence[str], cache_dir: Path, strict: bool) 
     """
     beginning = beginning_of(path)
     if beginning.format == "character-tsv" or (beginning.format == "inline" and beginning.types & set(types)):
-        return FileSource(read_entities(path, strict=strict))
+        return FileSource(read_entities(path, strict=strict), "they have no answer")
     return LineSource(path, cache_dir, strict=strict, json_lines=beginning.format == "json")
 
 

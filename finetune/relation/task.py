@@ -15,7 +15,7 @@ from data.rows import PLACES, RowFile
 from data.sample.files import write_relations
 from data.tokenizer import WordPiece
 from finetune.class_predictions import ClassPredictions
-from finetune.class_task import ClassTask
+from finetune.class_task import SHARES, ClassTask
 from finetune.losses import r_drop
 from finetune.relation.config import RelationConfig
 from finetune.relation.head import BertForRelation, HeadOptions
@@ -44,7 +44,7 @@ class RelationTask(ClassTask[RelationConfig, Relation, Marked, RelationBatch]):
     """`--task re`."""
 
     name: ClassVar[str] = "re"
-    words: ClassVar[Words] = Words("relations", sample="generated relations")
+    words: ClassVar[Words] = Words("relations", sample="generated relations", unread=SHARES)
     model_class = RelationModel
     metrics_titles: ClassVar[Mapping[str, str]] = METRICS
     thing: ClassVar[str] = "relation"

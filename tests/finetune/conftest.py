@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from bert_core.config import BertConfig
+from bert_core.model import Bert
+from bert_core.pretrained import save_pretrained
 from experiment.history import read_curves
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +79,33 @@ def _assert_alike(one, two):
     metrics = [json.loads((directory / "metrics.json").read_text()) for directory in (first, second)]
     for name in ("steps", "tokens_seen", "micro_f1", "entity_f1"):
         assert metrics[0].get(name) == metrics[1].get(name)
+
+
+@pytest.fixture(scope="session")
+def save_bert():
+    """Writes a small BERT of random weights, with its tokenizer, as a run that can be started from."""
+
+    def save(folder, wordpiece):
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=wordpiece.vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=64, initializer_range=0.1,
+        )  # fmt: skip
+        save_pretrained(Bert(config), folder / "model")
+        wordpiece.save(folder / "model")
+        return folder
+
+    return save
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were saved, for a look inside."""
+    figures = []
+
+    def keep(figure, path, **_):
+        figures.append(figure)
+        path.write_bytes(b"PNG")
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures

@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
 import experiment.figures
 from experiment.plots import COLOURS
@@ -19,19 +18,6 @@ from finetune.class_plots import (
     plot_precision_recall,
 )
 from finetune.class_predictions import ClassPredictions
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved, for a look inside."""
-    figures = []
-
-    def keep(figure, path, **_):
-        figures.append(figure)
-        path.write_bytes(b"PNG")
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
 
 
 def answered(pairs, labels):

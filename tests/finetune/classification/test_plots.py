@@ -3,22 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
-from matplotlib.figure import Figure
 
 from finetune.classification.plots import MOST_DOTS, plot_numbers
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved, for a look inside."""
-    figures = []
-
-    def keep(figure, path, **_):
-        figures.append(figure)
-        path.write_bytes(b"PNG")
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
 
 
 def numbers(rows):

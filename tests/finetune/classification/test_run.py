@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import signal
 import sys
 from dataclasses import replace
 
@@ -11,10 +13,12 @@ import pytest
 import torch
 
 from data.errors import DataError
-from experiment.errors import UsageError
+from experiment.errors import InterruptedRun, UsageError
 from finetune import load
+from finetune.classification.config import ClassificationConfig
 from finetune.classification.model import ClassificationModel, LabelAnswer
 from finetune.classification.task import CLASSIFICATION
+from finetune.module import FineTuningModule
 from finetune.pipeline import fine_tune
 
 
@@ -92,6 +96,43 @@ def test_rows_that_share_an_id_keep_their_own_answers(configure, scores_file, tm
     expected = model.predict([tuple(line.split("\t")[2:]) for line in lines[1:]])
     assert answered[0]["id"] == answered[1]["id"]
     assert [float(row["pred_score"]) for row in answered] == pytest.approx(expected, abs=1e-4)
+
+
+def test_numbers_go_on_where_they_were_stopped(configure, scores_file, monkeypatch):
+    """A resumed run knows from its own configuration that it learns numbers: the command line says nothing of them."""
+    settings = dict(train_file=scores_file, epochs=2, dropout=0.1)
+    whole = fine_tune(configure(name="whole", **settings))
+    steps = FineTuningModule.training_step
+
+    def stop(self, batch, batch_idx):
+        if self.trainer.global_step == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return steps(self, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FineTuningModule, "training_step", stop)
+        with pytest.raises(InterruptedRun):
+            fine_tune(configure(name="stopped", **settings))
+    config = ClassificationConfig(resume="auto", output_dir=configure().output_dir)
+    stopped = fine_tune(config)
+    assert stopped.name == "stopped"
+    for name in ("pearson", "spearman"):
+        assert metrics_of(stopped)[name] == metrics_of(whole)[name]
+
+
+def test_a_guess_stands_beside_numbers(configure, scores_file, capsys):
+    fine_tune(configure(train_file=scores_file, epochs=1))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "dev rows a guess Pearson (%)" in shown and "a guess answers with the mean" in shown
+
+
+def test_what_becomes_of_rows_that_cannot_be_read_is_said(configure, labels_file, tmp_path, capsys):
+    path = fine_tune(configure(epochs=1))
+    broken = tmp_path / "깨진.tsv"
+    broken.write_text("id\tdocument\n1\t버스\n2\t\n", encoding="utf-8")
+    capsys.readouterr()
+    asked(configure(), path, broken)
+    assert "they are answered with the labels' shares in training" in " ".join(capsys.readouterr().out.split())
 
 
 def test_seeds_answer_together(configure):

@@ -25,19 +25,6 @@ from finetune.entity.plots import (
 )
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved, for a look inside."""
-    figures = []
-
-    def keep(figure, path, **_):
-        figures.append(figure)
-        path.write_bytes(b"PNG")
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
-
-
 def numbers(axes):
     """The numbers in the cells of a confusion matrix, by row and column."""
     inside = [text for text in axes.texts if not hasattr(text, "xycoords")]

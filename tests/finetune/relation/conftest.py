@@ -2,11 +2,7 @@ import json
 import random
 
 import pytest
-import torch
 
-from bert_core.config import BertConfig
-from bert_core.model import Bert
-from bert_core.pretrained import save_pretrained
 from data.tokenizer import train_wordpiece
 from finetune.relation.config import RelationConfig
 
@@ -64,21 +60,14 @@ def test_rows_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
+def checkpoint(tmp_path_factory, save_bert):
     """A folder with a small BERT of random weights and a tokenizer."""
     folder = tmp_path_factory.mktemp("checkpoint")
     text, rng = folder / "text.txt", random.Random(0)
     lines = [sentence(rng, label)[0] for _ in range(200) for label in PATTERNS]
     text.write_text("\n".join([*lines, "사람 단체 장소 @ # * ^ 관계는 ?"] * 2), encoding="utf-8")
     wordpiece = train_wordpiece(text, 400)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=wordpiece.vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=64, initializer_range=0.1,
-    )  # fmt: skip
-    save_pretrained(Bert(config), folder / "model")
-    wordpiece.save(folder / "model")
-    return folder
+    return save_bert(folder, wordpiece)
 
 
 @pytest.fixture
