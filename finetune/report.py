@@ -241,6 +241,8 @@ def show_results(
         ("report", str(path / "report.html")),
         ("answers, errors", f"{path / f'predictions{task.suffix}'}, {path / 'errors.csv'}"),
     ]
+    if task.page:
+        lying.append(("to look at", str(path / task.page)))
     show_places(console, lying, tracking, commands)
 
 

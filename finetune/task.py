@@ -291,6 +291,9 @@ class Task(ABC, Generic[ConfigT, RowT, InputT, BatchT, AnswerT, PredictionsT]):
     ) -> list[str]:
         """Writes errors and figures by label, each with the prefix before its name; gives the names."""
 
+    page: ClassVar[str | None] = None
+    """Name of a run's page of answers to look at in a browser, where there is one."""
+
     def write_pages(self, folder: Path, prefix: str, title: str, predictions: PredictionsT) -> list[str]:
         """Writes what is to be looked at in a browser, like `write_evaluation`."""
         return []

@@ -57,6 +57,7 @@ class EntityTask(Task[EntityConfig, TaggedText, Aligned, EntityBatch, FoundEntit
     45.1 % on held-out ones at the same learning rate, 62.7, 64.8 and 65.4 % at 4, 10 and 20 times the rate; 61.5 % when the
     encoder learnt twice as fast, too. Tags are learnt from nothing, and so are transitions."""
     suffix: ClassVar[str] = ".jsonl"
+    page: ClassVar[str | None] = "predictions.html"
 
     # ---- rows ----
 
@@ -144,7 +145,7 @@ class EntityTask(Task[EntityConfig, TaggedText, Aligned, EntityBatch, FoundEntit
         return names
 
     def write_pages(self, folder: Path, prefix: str, title: str, predictions: list[Answer]) -> list[str]:
-        name = f"{prefix}predictions.html"
+        name = f"{prefix}{self.page}"
         write_page(folder / name, title, predictions)
         return [name]
 

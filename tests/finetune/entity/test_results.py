@@ -26,5 +26,6 @@ def test_a_model_that_finds_nothing_is_called_so_and_nothing_is_built_on_it(conf
     metrics = ENTITIES.metrics(answers, run.rows.outputs, run.config)
     show_results(ENTITIES, run, Outcome(FIGURES, {"dev": answers}, {"dev": metrics}, None), None)
     shown = " ".join(capsys.readouterr().out.split())
+    assert "predictions.html" in shown
     assert ("--predict FILE" in shown) == finds
     assert ("no better than an empty answer" in shown) == (not finds)
